@@ -105,6 +105,10 @@ class DataConfig:
     "shorter clips are left out, and listed"
     max_seconds: float = 20.0
     "longer clips are left out, and listed"
+    durations: Literal['aligner', 'boundaries'] = 'aligner'
+    "where durations come from: learned from text and audio alone, or the corpus' own phone boundaries (TextGrids)"
+    speaker: str = ''
+    "train and validate on this speaker only; the model keeps the voices of all. Empty: everybody"
     workers: int = 2
     "threads that compute features (once per corpus and audio config)"
 
@@ -146,6 +150,8 @@ class LossConfig:
 @dataclass(frozen=True)
 class TrainingConfig:
     "How long and how fast to learn, and what to write down on the way."
+    init_from: str = ''
+    "checkpoint or voice folder whose weights are the start; its tokenizer, sizes and speakers must be the same. Empty: random"
     max_steps: int = 20000
     "optimizer steps"
     lr: float = 1e-3

@@ -230,5 +230,5 @@ def posteriors(
 ) -> Tensor:                # `(B, T, S)`: rows of real frames sum to 1
     "Probability that each frame belongs to each token, over all paths."
     scores = scores.detach().requires_grad_()
-    with torch.enable_grad(): nll = forward_sum(scores, text_lengths, mel_lengths, optional)
-    return -torch.autograd.grad(nll.sum(), scores)[0]
+    with torch.enable_grad(): total = forward_sum(scores, text_lengths, mel_lengths, optional).sum()
+    return -torch.autograd.grad(total, scores)[0]
