@@ -133,7 +133,7 @@ class ModelConfig:
     speaker_dim: int = 64
     "width of a speaker embedding; unused where the corpus has one speaker"
     dropout: float = 0.1
-    "share of activations dropped in training"
+    "share of channels dropped in training"
 
 @dataclass(frozen=True)
 class LossConfig:

@@ -6,7 +6,7 @@
 __all__ = ['N_CEPSTRA', 'DB', 'YIN_RATE', 'YIN_STEPS', 'F0_MIN', 'F0_MAX', 'TOO_LONG', 'TOO_SHORT', 'MEASURABLE', 'MEASURES',
            'dtw', 'mel_cepstra', 'mel_cepstral_distortion', 'yin', 'f0_candidates', 'f0_track', 'Sound', 'listen',
            'compare', 'find_failure', 'count_fidel', 'summarize', 'Report', 'Said', 'MeanVoice', 'mean_voice',
-           'found_boundaries', 'measure', 'evaluate']
+           'align_recording', 'found_boundaries', 'silence_edges', 'measure', 'evaluate']
 
 # %% ../../nbs/60_evaluate.ipynb #4852c1fe
 import html, json, math, time
@@ -17,7 +17,7 @@ from fastcore.basics import patch
 from numba import njit
 from tqdm.auto import tqdm
 from ..core import AudioConfig, AmharicTTSError, ConfigError, DataError, atomic_write
-from ..audio import AudioProcessor, Vocoder, highpass
+from ..audio import AudioProcessor, Vocoder, highpass, speech_blocks
 from ..text.normalize import normalize
 from ..data.durations import BoundaryErrors, boundary_errors, durations_to_boundaries
 
@@ -225,6 +225,8 @@ MEASURES = {  # name: (title, unit, digits, definition)
     'boundary_p90_ms': ('phone starts off by, 90th percentile', 'ms', 1, '90th percentile of the same'),
     'boundary_bias_ms': ('phone starts late by', 'ms', 1, 'mean signed distance of the same; negative: early'),
     'boundary_matched': ('phones matched', '%', 1, 'share of the phones that the voice reads from the text which the true boundaries also have in that place, by edit distance'),
+    'silence_median_ms': ('silence edges off by, median', 'ms', 1, "median absolute distance between where the voice's alignment of a recording starts or ends a silence and where its energy does"),
+    'silence_p90_ms': ('silence edges off by, 90th percentile', 'ms', 1, '90th percentile of the same'),
 }
 
 def _mean(values):
@@ -253,6 +255,7 @@ class Report:
     about: dict = field(default_factory=dict)       # corpus, split, number of utterances, vocoder
     dropped: list[dict] = field(default_factory=list)   # recordings that could not be used: id, reason
     boundaries: BoundaryErrors|None = None # of the voice's alignment, where the truth is known
+    silences: np.ndarray|None = None       # ms, `(edges,)`: silence edges of the voice's alignment minus those that the energy shows
 
     @property
     def systems(self) -> list[str]: return list(dict.fromkeys(r['system'] for r in self.rows))
@@ -264,6 +267,8 @@ class Report:
         if self.boundaries is not None:
             b = self.boundaries
             out['voice'] |= dict(boundary_median_ms=b.median_ms, boundary_p90_ms=b.p90_ms, boundary_bias_ms=b.bias_ms, boundary_matched=100 * b.matched)
+        if self.silences is not None and len(self.silences):
+            out['voice'] |= dict(silence_median_ms=float(np.median(np.abs(self.silences))), silence_p90_ms=float(np.quantile(np.abs(self.silences), 0.9)))
         return out
 
     @property
@@ -380,18 +385,45 @@ def mean_voice(
             yield voice.tokenizer.encode(u.text), voice.align(u.text, mel, _speaker(voice, u)), mel
     return MeanVoice.learn(items(), voice.tokenizer, voice.audio, voice.vocoder)
 
-def found_boundaries(voice, u, mel, start: float) -> BoundaryErrors:
-    "The voice's alignment of a recording against the true boundaries of `u`; `start`: seconds trimmed off its front."
+def align_recording(voice, u, mel) -> tuple[list, list, list]|None:  # tokens, which of them are boundaries, frames of each
+    "The voice's alignment of a recording with its text; `None` where it finds none."
     ids = voice.tokenizer.encode(u.text)
     try: durations = voice.align(u.text, mel, _speaker(voice, u))
-    except AmharicTTSError:      # nothing aligned: all of its phones count as not matched
+    except AmharicTTSError: return None
+    return [voice.tokenizer.tokens[i] for i in ids], [i in voice.tokenizer.boundary_ids for i in ids], durations
+
+def found_boundaries(aligned, u, cfg: AudioConfig, start: float) -> BoundaryErrors:
+    "An alignment against the true boundaries of `u`; `start`: seconds trimmed off the recording's front."
+    if aligned is None:          # nothing aligned: all of its phones count as not matched
         n = sum(symbol != '_' for symbol, *_ in u.boundaries)
         return BoundaryErrors(offsets_ms=np.zeros(0), n_found=n, n_true=n)
-    found = durations_to_boundaries(durations, [voice.tokenizer.tokens[i] for i in ids],
-                                    [i in voice.tokenizer.boundary_ids for i in ids], voice.audio, start)
-    return boundary_errors(found, u.boundaries)
+    tokens, optional, durations = aligned
+    return boundary_errors(durations_to_boundaries(durations, tokens, optional, cfg, start), u.boundaries)
 
 # %% ../../nbs/60_evaluate.ipynb #ed24e4cc
+def silence_edges(
+    durations,            # frames of each token
+    optional,             # bool for each token: is it a boundary
+    wav: np.ndarray,      # samples of the repaired recording
+    cfg: AudioConfig,
+    shortest: float = 0.07,  # seconds; the closures of stops are shorter
+) -> np.ndarray:          # ms, `(edges,)`: the alignment's silence edges minus those that the energy shows; positive: late
+    "Where an alignment puts silences, against an energy detector."
+    ends = np.cumsum(durations) / cfg.frames_per_second
+    quiet = np.flatnonzero(np.diff(np.r_[1, speech_blocks(wav, cfg.sample_rate, 38.0), 1].astype(int)))     # where speech stops, where it goes on, …
+    runs = (quiet.reshape(-1, 2) / 100) if len(quiet) else np.zeros((0, 2))
+    runs, offsets = runs[runs[:, 1] - runs[:, 0] >= shortest], []
+    for i, (d, end) in enumerate(zip(durations, ends)):
+        start = end - d / cfg.frames_per_second
+        if not optional[i] or end - start < shortest or not len(runs): continue
+        overlap = np.minimum(runs[:, 1], end) - np.maximum(runs[:, 0], start)
+        a, b = runs[best := int(overlap.argmax())]
+        if overlap[best] <= 0: continue
+        if i > 0: offsets.append(start - a)
+        if i < len(ends) - 1: offsets.append(end - b)
+    return 1e3 * np.array(offsets)
+
+# %% ../../nbs/60_evaluate.ipynb #0441e338
 def _answer(say, rate):
     "Call `say`; give samples, the reason if it refused, and the seconds it took."
     t = time.perf_counter()
@@ -430,7 +462,7 @@ def evaluate(
     voice.vocoder.check(voice.audio)
     ap = AudioProcessor(voice.audio, voice.repair)
     us = corpus.of(split, speaker)[:limit]
-    rows, dropped, bounds = [], [], []
+    rows, dropped, bounds, edges = [], [], [], []
     for u in tqdm(us, desc='evaluate', leave=False, disable=not progress):
         try: clip = ap.load(corpus.audio_path(u)); ref = listen(clip.wav, ap)
         except DataError as e: dropped.append(dict(id=u.id, reason=str(e))); continue
@@ -438,7 +470,10 @@ def evaluate(
         rows.append(measure(lambda: voice.say(u.text, speaker=who), u, ref, ap, 'voice'))
         rows.append(measure(lambda: voice.vocoder(torch.from_numpy(ref.mel)), u, ref, ap, f'recordings by {voice.vocoder.name}'))
         if mean is not None: rows.append(measure(lambda: mean.say(u.text), u, ref, ap, 'mean voice'))
-        if u.boundaries and hasattr(voice, 'align'): bounds.append(found_boundaries(voice, u, torch.from_numpy(ref.mel), clip.start))
+        if not hasattr(voice, 'align'): continue
+        aligned = align_recording(voice, u, torch.from_numpy(ref.mel))
+        if aligned: edges.append(silence_edges(aligned[2], aligned[1], clip.wav, voice.audio))
+        if u.boundaries: bounds.append(found_boundaries(aligned, u, voice.audio, clip.start))
     if not rows: raise DataError(f"{corpus.folder} has no recording in '{split}' that can be evaluated" + (f": {dropped[0]['reason']}" if dropped else ''))
     about = dict(corpus=corpus.name, split=split or 'all', utterances=len(us) - len(dropped), minutes=round(sum(r['ref_seconds'] for r in rows if r['system'] == 'voice') / 60, 2))
-    return Report(rows, about, dropped, sum(bounds) if bounds else None)
+    return Report(rows, about, dropped, sum(bounds) if bounds else None, np.concatenate(edges) if edges else None)

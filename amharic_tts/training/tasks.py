@@ -16,7 +16,6 @@ import torch
 import torch.nn as nn
 import yaml
 from fastcore.basics import patch
-from matplotlib.figure import Figure
 from torch import Tensor
 from .. import __version__
 from ..audio import AudioProcessor, GriffinLim, plot_mel
@@ -183,8 +182,9 @@ def mel_figure(
     true: Tensor,            # `(n_mels, T)`, log-mel
     painted: Tensor,         # `(n_mels, T)`
     audio: AudioConfig,
-) -> Figure:
+):                         # a matplotlib figure
     "A recording's mel above the model's."
+    from matplotlib.figure import Figure        # here, because speaking needs no pictures and should start at once
     fig = Figure(figsize=(6, 3), dpi=72, layout='constrained')
     for ax, mel, title in zip(fig.subplots(2, 1, sharex=True), (true, painted), ('recorded', 'painted along the same durations')):
         plot_mel(mel.numpy(), ax=ax, cfg=audio)
@@ -196,11 +196,12 @@ def alignment_figure(
     soft: Tensor,            # `(T, S)`, probability of each token in each frame
     tokens: list[str],       # `S` of them
     audio: AudioConfig,
-) -> Figure:
+):                         # a matplotlib figure
     "Which token each frame belongs to."
+    from matplotlib.figure import Figure
     fig = Figure(figsize=(6, 3), dpi=72, layout='constrained')
     ax = fig.subplots()
-    ax.imshow(soft.T, aspect='auto', origin='lower', interpolation='nearest', extent=(0, len(soft) / audio.frames_per_second, -.5, len(tokens) - .5))
+    ax.imshow(soft.T.numpy(), aspect='auto', origin='lower', interpolation='nearest', extent=(0, len(soft) / audio.frames_per_second, -.5, len(tokens) - .5))
     ax.set_yticks(range(len(tokens)), ['·' if t == ' ' else t if t.isascii() or not ('ሀ' <= t[0] <= '፿') else '' for t in tokens], fontsize=min(8, 250 / len(tokens)))
     ax.set_xlabel('seconds'); ax.set_ylabel('token')
     return fig
