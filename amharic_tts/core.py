@@ -129,7 +129,9 @@ class ModelConfig:
     kernel_size: int = 7
     "frames or tokens that a block's convolution sees"
     duration_layers: int = 2
-    "convolutions of the duration predictor"
+    "blocks of the duration predictor, and of the prosody predictor"
+    prosody_dim: int = 4
+    "numbers a token that say how it was said (pitch, loudness); 0: none, and the voice averages over all the ways"
     speaker_dim: int = 64
     "width of a speaker embedding; unused where the corpus has one speaker"
     dropout: float = 0.1
@@ -142,6 +144,8 @@ class LossConfig:
     "mean absolute error of the log-mel, per mel bin"
     duration_loss_weight: float = 0.1
     "squared error of log(1 + frames), per token"
+    prosody_loss_weight: float = 0.1
+    "squared error of the predicted prosody, per token and number"
     align_loss_weight: float = 1.0
     "forward-sum loss of the aligner, nats per frame"
     prior_steps: int = 60

@@ -59,18 +59,21 @@ def jupyterlab(folder):
 
 class Page:
     "The notebook in a browser window."
-    def __init__(self, browser, base, token):
+    def __init__(self, browser, base, token, ask):
         self.page = browser.new_page(viewport=dict(width=1250, height=1900), reduced_motion='reduce')
         self.page.set_default_timeout(SLOW * 1000)
         self.page.goto(f'{base}/lab/tree/nbs/train.ipynb?token={token}')
         self.page.locator('.jp-Notebook .jp-Cell').first.wait_for()
+        until(lambda: any(s['kernel'] and s['kernel']['execution_state'] == 'idle' for s in ask('sessions')), 'no kernel for the notebook')
+        self.page.locator('#jp-bottom-panel, .jp-StatusBar-Widget').get_by_text('| Idle').first.wait_for()
 
     def run_cells(self, numbers):
         "Shift-Enter in each of these cells."
         for n in numbers:
             cell = self.page.locator(f'.jp-Notebook .jp-Cell[data-windowed-list-index="{n}"]')
             prompt = cell.locator('.jp-InputPrompt')
-            for _ in range(SLOW):                # a kernel that is not connected yet takes no orders
+            for _ in range(SLOW):                # a page that is not connected yet asks which kernel to take, or does nothing
+                for accept in self.page.locator('.jp-Dialog .jp-mod-accept').all(): accept.click()
                 prompt.click()
                 self.page.keyboard.press('Shift+Enter')
                 try: sync_api.expect(prompt).not_to_have_text('[ ]:', timeout=1000); break
@@ -106,9 +109,9 @@ def test_train_in_the_browser(tmp_path):
     folder = tmp_path/'runs/browser'
     options = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run']
     with jupyterlab(tmp_path) as (base, token, ask), sync_api.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=BROWSER, args=options)
+        browser, lab = play.chromium.launch(executable_path=BROWSER, args=options), None
         try:
-            lab = Page(browser, base, token)
+            lab = Page(browser, base, token, ask)
             lab.run_cells(i for i in range(at('panel = StartPanel') + 1) if notebook['cells'][i]['cell_type'] == 'code')
             lab.press('Start')
             lab.status('running')
@@ -139,7 +142,7 @@ def test_train_in_the_browser(tmp_path):
             assert run.alive
 
             browser = play.chromium.launch(executable_path=BROWSER, args=options)
-            lab = Page(browser, base, token)
+            lab = Page(browser, base, token, ask)
             lab.run_cells([at('from amharic_tts.app.dashboard import'), at('Dashboard(find_runs')])
             lab.status('running')
             log = lab.page.locator('.tts-log').last
@@ -147,7 +150,9 @@ def test_train_in_the_browser(tmp_path):
             lab.shot('3-after-restart')
             lab.press('Stop'); lab.status('stopped')
             lab.shot('4-stopped')
-        except BaseException: lab.shot('failed'); raise
+        except BaseException:
+            if lab: lab.shot('failed')
+            raise
         finally:
             browser.close()
             if sys.exc_info()[0] and RunFolder(folder).locked(): os.kill(RunFolder(folder).owner()['pid'], signal.SIGKILL)      # nobody would stop it

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['sequence_mask', 'DepthwiseConv', 'ChannelDropout', 'ConvBlock', 'rotate', 'AttentionBlock', 'expand',
-           'frame_to_token', 'place_in_token']
+           'frame_to_token', 'token_means', 'place_in_token']
 
 # %% ../../nbs/30_layers.ipynb #ee0dabf5
 import torch
@@ -121,6 +121,17 @@ def frame_to_token(
     frames = torch.arange(int(ends[:, -1].max()) if n_frames is None else n_frames, device=durations.device)
     index = torch.searchsorted(ends.contiguous(), frames.expand(len(ends), -1).contiguous(), right=True)
     return index.clamp(max=durations.shape[1] - 1), frames < ends[:, -1:]
+
+# %% ../../nbs/30_layers.ipynb #16637d22
+def token_means(
+    x: Tensor,              # `(B, T, D)`, one vector a frame
+    durations: Tensor,      # int `(B, S)`, frames of each token
+) -> Tensor:                # `(B, S, D)`; zero for a token of no frames
+    "Mean over the frames of each token."
+    sums = torch.cat([torch.zeros_like(x[:, :1], dtype=torch.float32), x.float().cumsum(1)], 1)     # (B, T + 1, D)
+    ends = durations.cumsum(1)[..., None].expand(-1, -1, x.shape[-1])
+    starts = ends - durations[..., None]
+    return (sums.gather(1, ends) - sums.gather(1, starts)) / durations.clamp(min=1)[..., None]
 
 # %% ../../nbs/30_layers.ipynb #4af75716
 def place_in_token(

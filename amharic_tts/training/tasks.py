@@ -26,7 +26,7 @@ from ..models.align import posteriors
 from ..models.simplified_t3 import SimplifiedT3Model
 from ..text.tokenizer import Tokenizer, load_tokenizer, make_tokenizer
 from .checkpoint import load_weights, save_weights
-from .loss import TTSLoss
+from .loss import TTSLoss, mel_error
 
 # %% ../../nbs/45_tasks.ipynb #93a20297
 class Task:
@@ -114,10 +114,12 @@ class AcousticTask(Task):
         self.config, self.tokenizer, self.speakers = config, tokenizer, list(speakers)
         self.heard, self.provenance = heard or {}, provenance or {}
         self.model = self.net = SimplifiedT3Model(config.model, tokenizer.n_vocab, tokenizer.boundary_ids, config.audio.n_mels, len(self.speakers))
-        self.loss, self.vocoder = TTSLoss(config.loss), GriffinLim(config.audio)
+        self.loss, self.vocoder = TTSLoss(config.loss, config.model.prosody_dim), GriffinLim(config.audio)
         self.measures = {}
 
-    def counts(self, batch): return {k: n for k, n in self.loss.counts(batch).items() if k != 'align_loss' or 'durations' not in batch}
+    def counts(self, batch):
+        there = dict(align_loss='durations' not in batch, prosody_loss=self.config.model.prosody_dim > 0)
+        return {k: n for k, n in self.loss.counts(batch).items() if there.get(k, True)}
     def weights(self, step): return self.loss.weights()
 
     def losses(self, batch, step):
@@ -151,18 +153,20 @@ def validate(self: AcousticTask, loader, step: int):
     sums, counts, shown = Counter(), Counter(), None
     for batch in loader:
         out, parts = self._sums(batch)
+        out['spoken'] = self.net.decode(out['encoder_outputs'], out['predicted_prosody'], out['durations'], batch['mel'].shape[2], batch['speaker_ids'])
+        parts['spoken_mel_loss'] = mel_error(out['spoken'], batch['mel'], batch['mel_lengths'])
         for k, v in parts.items(): sums[k] += v.item()
         for k, n in self.counts(batch).items(): counts[k] += n
         if shown is None: shown = batch, {k: v for k, v in out.items() if v is not None}
+    counts['spoken_mel_loss'] = counts['mel_loss']
     self.measures = {k: sums[k] / counts[k] for k in sums}
-    w = self.loss.weights()
-    loss = sum(w[k] * self.measures[k] for k in ('mel_loss', 'duration_loss'))
+    loss = self.measures['spoken_mel_loss'] + self.config.loss.duration_loss_weight * self.measures['duration_loss']
     return dict(loss=loss, **self.measures), self._artifacts(*shown)
 
 @patch
 def _artifacts(self: AcousticTask, batch, out):
     n, t = int(batch['text_lengths'][0]), int(batch['mel_lengths'][0])
-    pictures = dict(mel=mel_figure(batch['mel'][0, :, :t].cpu(), out['mel_outputs'][0, :, :t].float().cpu(), self.config.audio))
+    pictures = dict(mel=mel_figure(batch['mel'][0, :, :t].cpu(), out['spoken'][0, :, :t].float().cpu(), self.config.audio))
     if 'align_scores' in out:
         soft = posteriors(out['align_scores'][:1, :t, :n].float(), batch['text_lengths'][:1], batch['mel_lengths'][:1], self.net.optional[batch['text_ids'][:1, :n]])
         pictures['alignment'] = alignment_figure(soft[0].cpu(), self.tokenizer.pieces(batch['text_ids'][0, :n].tolist()), self.config.audio)
@@ -186,7 +190,7 @@ def mel_figure(
     "A recording's mel above the model's."
     from matplotlib.figure import Figure        # here, because speaking needs no pictures and should start at once
     fig = Figure(figsize=(6, 3), dpi=72, layout='constrained')
-    for ax, mel, title in zip(fig.subplots(2, 1, sharex=True), (true, painted), ('recorded', 'painted along the same durations')):
+    for ax, mel, title in zip(fig.subplots(2, 1, sharex=True), (true, painted), ('recorded', 'painted with predicted prosody, along the same durations')):
         plot_mel(mel.numpy(), ax=ax, cfg=audio)
         ax.set_title(title, fontsize=8)
     fig.axes[0].set_xlabel('')
@@ -202,7 +206,7 @@ def alignment_figure(
     fig = Figure(figsize=(6, 3), dpi=72, layout='constrained')
     ax = fig.subplots()
     ax.imshow(soft.T.numpy(), aspect='auto', origin='lower', interpolation='nearest', extent=(0, len(soft) / audio.frames_per_second, -.5, len(tokens) - .5))
-    ax.set_yticks(range(len(tokens)), ['·' if t == ' ' else t if t.isascii() or not ('ሀ' <= t[0] <= '፿') else '' for t in tokens], fontsize=min(8, 250 / len(tokens)))
+    if len(tokens) <= 50: ax.set_yticks(range(len(tokens)), ['·' if t == ' ' else '' if 'ሀ' <= t[0] <= '፿' else t for t in tokens], fontsize=min(8, 220 / len(tokens)))   # more would not be legible; few machines have Ethiopic fonts
     ax.set_xlabel('seconds'); ax.set_ylabel('token')
     return fig
 
