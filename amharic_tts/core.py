@@ -136,6 +136,8 @@ class ModelConfig:
     "width of a speaker embedding; unused where the corpus has one speaker"
     dropout: float = 0.1
     "share of channels dropped in training"
+    predictor_dropout: float = 0.3
+    "the same in the predictors of duration and prosody"
 
 @dataclass(frozen=True)
 class LossConfig:

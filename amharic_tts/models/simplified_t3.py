@@ -11,8 +11,8 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 from ..core import ConfigError, ModelConfig
-from .align import Aligner, monotonic_search
-from .layers import AttentionBlock, ConvBlock, expand, place_in_token, sequence_mask, token_means
+from .align import Aligner, frame_features, monotonic_search
+from .layers import AttentionBlock, ChannelDropout, ConvBlock, expand, place_in_token, sequence_mask, token_means
 
 # %% ../../nbs/32_model.ipynb #17d364bc
 class Encoder(nn.Module):
@@ -34,11 +34,13 @@ class DurationPredictor(nn.Module):
     "How long each token lasts, as `log(1 + frames)`."
     def __init__(self, cfg: ModelConfig):
         super().__init__()
-        self.blocks = nn.ModuleList(ConvBlock(cfg.dim, cfg.dim, 3, cfg.dropout) for _ in range(cfg.duration_layers))
+        self.drop = ChannelDropout(cfg.predictor_dropout)
+        self.blocks = nn.ModuleList(ConvBlock(cfg.dim, cfg.dim, 3, cfg.predictor_dropout) for _ in range(cfg.duration_layers))
         self.out = nn.Sequential(nn.LayerNorm(cfg.dim), nn.Linear(cfg.dim, 1))
         nn.init.constant_(self.out[1].bias, 2.0)          # a first guess of about six frames
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:  # (B, S, D), (B, S, 1) -> (B, S)
+        x = self.drop(x)
         for block in self.blocks: x = block(x, mask)
         return self.out(x)[..., 0].float()
 
@@ -60,10 +62,12 @@ class ProsodyPredictor(nn.Module):
     "How each token should be said, from the text."
     def __init__(self, cfg: ModelConfig):
         super().__init__()
-        self.blocks = nn.ModuleList(ConvBlock(cfg.dim, cfg.dim, 5, cfg.dropout) for _ in range(cfg.duration_layers))
+        self.drop = ChannelDropout(cfg.predictor_dropout)
+        self.blocks = nn.ModuleList(ConvBlock(cfg.dim, cfg.dim, 5, cfg.predictor_dropout) for _ in range(cfg.duration_layers))
         self.out = nn.Sequential(nn.LayerNorm(cfg.dim), nn.Linear(cfg.dim, cfg.prosody_dim))
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:  # (B, S, D), (B, S, 1) -> (B, S, P)
+        x = self.drop(x)
         for block in self.blocks: x = block(x, mask)
         return self.out(x).float().tanh()
 
@@ -114,7 +118,7 @@ class SimplifiedT3Model(nn.Module):
         self.durations = DurationPredictor(cfg)
         self.listener, self.prosody = (Listener(cfg, n_mels), ProsodyPredictor(cfg)) if cfg.prosody_dim else (None, None)
         self.color = nn.Linear(cfg.prosody_dim, cfg.dim) if cfg.prosody_dim else None
-        self.aligner = Aligner(n_vocab, n_mels, n_speakers, quiet=boundary_ids)
+        self.aligner = Aligner(n_vocab, n_mels + n_mels // 4, n_speakers, quiet=boundary_ids)
         self.speakers = nn.Sequential(nn.Embedding(n_speakers, cfg.speaker_dim), nn.Linear(cfg.speaker_dim, cfg.dim)) if n_speakers > 1 else None
         self.register_buffer('optional', torch.zeros(n_vocab, dtype=torch.bool))
         self.optional[list(boundary_ids)] = True
@@ -155,7 +159,7 @@ def decode(self: SimplifiedT3Model, encoder_outputs: Tensor, prosody: Tensor|Non
 @patch
 def align(self: SimplifiedT3Model, text_ids: Tensor, text_lengths: Tensor, mel: Tensor, mel_lengths: Tensor, speaker_ids: Tensor|None = None) -> tuple[Tensor, Tensor]:
     "Scores of the aligner `(B, T, S)` and durations on the best path `(B, S)`."
-    scores = self.aligner(text_ids, text_lengths, (mel - self.mel_mean) / self.mel_std, mel_lengths, speaker_ids)
+    scores = self.aligner(text_ids, text_lengths, frame_features(mel, self.mel_mean, self.mel_std), mel_lengths, speaker_ids)
     return scores, monotonic_search(scores, text_lengths, mel_lengths, self.optional[text_ids])
 
 @patch

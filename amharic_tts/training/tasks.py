@@ -144,7 +144,7 @@ def configure_optimizers(self: AcousticTask):
     groups = [dict(params=[p for p in rest if decays(p)], weight_decay=cfg.weight_decay),
               dict(params=[p for p in rest if not decays(p)], weight_decay=0.),
               dict(params=aligner, weight_decay=0., lr=cfg.aligner_lr)]
-    return [torch.optim.AdamW(groups, lr=cfg.lr, betas=cfg.betas)], []
+    return [torch.optim.AdamW(groups, lr=cfg.lr, betas=cfg.betas, fused=True)], []
 
 # %% ../../nbs/45_tasks.ipynb #a26e411c
 @patch
