@@ -6,6 +6,7 @@
 __all__ = ['VOCODERS', 'PAUSES', 'SENTENCE_END', 'Speech', 'Voice']
 
 # %% ../../nbs/50_inference.ipynb #eebad7c8
+import io
 from dataclasses import dataclass, field
 from pathlib import Path
 import numpy as np
@@ -13,7 +14,7 @@ import soundfile as sf
 import torch
 from fastcore.basics import patch
 from ..audio import GriffinLim, Vocoder
-from ..core import AudioConfig, CheckpointError, Config, ConfigError, ModelConfig, RepairConfig, atomic_path, from_dict, nearest
+from ..core import AudioConfig, CheckpointError, Config, ConfigError, ModelConfig, RepairConfig, atomic_write, from_dict, nearest
 from ..models.simplified_t3 import SimplifiedT3Model
 from ..text.normalize import normalize
 from ..text.tokenizer import Tokenizer, load_tokenizer
@@ -21,7 +22,7 @@ from ..training.checkpoint import load_weights
 from ..training.tasks import read_voice, write_voice
 
 # %% ../../nbs/50_inference.ipynb #a3f1bfe4
-@dataclass
+@dataclass(repr=False)
 class Speech:
     "Something spoken. It plays itself in a notebook."
     wav: np.ndarray         # mono samples `(n,)`, float32, within ±1
@@ -36,12 +37,16 @@ class Speech:
     @property
     def seconds(self) -> float: return len(self.wav) / self.sample_rate
 
+    def __repr__(self): return f"Speech({self.seconds:.2f} s at {self.sample_rate} Hz: {self.text!r})"
+
     def save(self, path):
         "Write a 16-bit file; the ending says which format (wav, flac, ogg)."
         path = Path(path)
         kind = path.suffix[1:].upper()
         if kind not in sf.available_formats(): raise ConfigError(f"{path} ends in '{path.suffix}', which is no format that can be written: use .wav or .flac")
-        with atomic_path(path) as tmp: sf.write(tmp, self.wav, self.sample_rate, format=kind)
+        sound = io.BytesIO()                      # written by ourselves, so that a full disk says that it is full
+        sf.write(sound, self.wav, self.sample_rate, format=kind)
+        atomic_write(path, sound.getvalue())
 
     def _repr_html_(self):
         from IPython.display import Audio
