@@ -128,8 +128,8 @@ class ModelConfig:
     "width of the hidden layer in each block"
     kernel_size: int = 7
     "frames or tokens that a block's convolution sees"
-    duration_layers: int = 2
-    "blocks of the duration predictor, and of the prosody predictor"
+    predictor_layers: int = 2
+    "blocks of the predictors of duration and prosody"
     prosody_dim: int = 4
     "numbers a token that say how it was said (pitch, loudness); 0: none, and the voice averages over all the ways"
     speaker_dim: int = 64
