@@ -15,7 +15,7 @@ from fastcore.basics import patch
 from matplotlib.figure import Figure
 from ..core import AmharicTTSError, Config, ConfigError, DataError, load_config
 from ..data.corpus import Corpus
-from ..training.run import COMMAND, Run, RunFolder, has_checkpoints, launch, plot_history
+from ..training.run import COMMAND, Run, RunFolder, has_checkpoints, launch, plain_numbers, plot_history
 
 # %% ../../nbs/70_dashboard.ipynb #7b992fb8
 def thin(
@@ -41,7 +41,7 @@ def draw_curves(
     for i, name in enumerate(dict.fromkeys(k for e in run.events() if e['kind'] == 'step' for k in e.get('parts', {}))):
         parts.plot(*thin(steps['step'], steps[name]), color=f'C{i}', lw=1, label=name)
         if name in vals: parts.plot(vals['step'], vals[name], 'o--', color=f'C{i}', lw=1, ms=3)
-    parts.set(xlabel='step', title='parts of the loss', yscale='log'); total.set_title('loss'); lr.set_title('learning rate')
+    parts.set(xlabel='step', title='parts of the loss', yscale='log'); plain_numbers(parts.yaxis); total.set_title('loss'); lr.set_title('learning rate')
     if parts.lines: parts.legend(fontsize=8)
     plot_history(run, (total, lr))
     lr.set_ylabel('')
