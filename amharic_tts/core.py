@@ -132,6 +132,8 @@ class ModelConfig:
     "blocks of the predictors of duration and prosody"
     prosody_dim: int = 4
     "numbers a token that say how it was said (pitch, loudness); 0: none, and the voice averages over all the ways"
+    prosody_guess: float = 0.5
+    "share of the training utterances that are painted with the predicted prosody, so that the decoder forgives it"
     speaker_dim: int = 64
     "width of a speaker embedding; unused where the corpus has one speaker"
     dropout: float = 0.1
@@ -145,7 +147,7 @@ class LossConfig:
     mel_loss_weight: float = 1.0
     "mean absolute error of the log-mel, per mel bin"
     duration_loss_weight: float = 0.1
-    "squared error of log(1 + frames), per token"
+    "gamma deviance of 1 + frames, per token"
     prosody_loss_weight: float = 0.1
     "squared error of the predicted prosody, per token and number"
     align_loss_weight: float = 1.0

@@ -25,7 +25,7 @@ def source(tmp_path):
 
 def test_no_metadata(refused, source, tmp_path):
     refused(1, ['metadata.csv'], 'corpus', 'import', source(), tmp_path/'c')
-    refused(1, ['nowhere'], 'corpus', 'import', tmp_path/'nowhere', tmp_path/'c')
+    refused(2, ['nowhere'], 'corpus', 'import', tmp_path/'nowhere', tmp_path/'c')
     assert not (tmp_path/'c').exists()
 
 

@@ -143,7 +143,7 @@ def test_train_in_the_browser(tmp_path):
 
             browser = play.chromium.launch(executable_path=BROWSER, args=options)
             lab = Page(browser, base, token, ask)
-            lab.run_cells([at('from amharic_tts.app.dashboard import'), at('Dashboard(find_runs')])
+            lab.run_cells([at('from amharic_tts.app.dashboard import'), at('Dashboard(run_folder)')])
             lab.status('running')
             log = lab.page.locator('.tts-log').last
             for said in ('started on', 'paused', 'resumed'): sync_api.expect(log).to_contain_text(said)

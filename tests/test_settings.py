@@ -54,7 +54,7 @@ CHANGES = {'audio.n_fft': 2048, 'audio.win_length': 800, 'audio.fmin': 40.0, 'au
            'repair.highpass_hz': 120.0, 'repair.level_db': -26.0, 'repair.peak_db': -18.0, 'repair.trim': False, 'repair.trim_db': 20.0, 'repair.keep_silence': 0.05,
            'text.tokenizer': 'fidel', 'data.batch_frames': 900, 'data.min_seconds': 3.0, 'data.max_seconds': 4.0, 'data.durations': 'boundaries', 'data.speaker': 'a',
            'model.dim': 64, 'model.encoder_layers': 2, 'model.decoder_layers': 2, 'model.heads': 4, 'model.ffn_dim': 32, 'model.kernel_size': 5,
-           'model.predictor_layers': 1, 'model.speaker_dim': 8, 'model.dropout': 0.5, 'model.predictor_dropout': 0.6, 'model.prosody_dim': 2, 'loss.prosody_loss_weight': 30.0, 'loss.mel_loss_weight': 30.0, 'loss.duration_loss_weight': 30.0,
+           'model.predictor_layers': 1, 'model.speaker_dim': 8, 'model.dropout': 0.5, 'model.predictor_dropout': 0.6, 'model.prosody_dim': 2, 'model.prosody_guess': 0.0, 'loss.prosody_loss_weight': 30.0, 'loss.mel_loss_weight': 30.0, 'loss.duration_loss_weight': 30.0,
            'loss.align_loss_weight': 0.0, 'loss.prior_steps': 50, 'training.max_steps': 4, 'training.lr': 3e-3, 'training.aligner_lr': 0.1,
            'training.warmup_steps': 1, 'training.schedule': 'constant', 'training.final_lr': 9e-4, 'training.betas': [0.5, 0.9], 'training.weight_decay': 0.5,
            'training.grad_clip': 0.01, 'training.accumulate': 2, 'training.precision': 'fp32', 'training.seed': 1}

@@ -38,7 +38,8 @@ def draw_curves(
     fig = Figure(figsize=size, dpi=72)
     total, parts, lr = fig.subplots(1, 3, gridspec_kw=dict(width_ratios=(3, 3, 1.4)))
     steps, vals = run.losses(), run.losses('val')
-    for i, name in enumerate(dict.fromkeys(k for e in run.events() if e['kind'] == 'step' for k in e.get('parts', {}))):
+    names = dict.fromkeys(k for e in run.history() if e['kind'] == 'step' for k in e.get('parts', {}) if k in steps)     # a run that starts over has none at first
+    for i, name in enumerate(names):
         parts.plot(*thin(steps['step'], steps[name]), color=f'C{i}', lw=1, label=name)
         if name in vals: parts.plot(vals['step'], vals[name], 'o--', color=f'C{i}', lw=1, ms=3)
     parts.set(xlabel='step', title='parts of the loss', yscale='log'); plain_numbers(parts.yaxis); total.set_title('loss'); lr.set_title('learning rate')
@@ -76,7 +77,7 @@ def duration(seconds: float) -> str:
 # %% ../../nbs/70_dashboard.ipynb #573a5046
 def describe(e: dict) -> str|None:   # `None`: shown elsewhere
     "An event as one sentence, for those that happen now and then."
-    say = dict(start=lambda: f"started on {e['device']}, {e['precision']}, {e['parameters']:,} parameters", resume=lambda: f"goes on from {e['checkpoint']}",
+    say = dict(start=lambda: f"started on {e['device']}, {'fp32' if e['precision'] == 'no' else e['precision']}, {e['parameters']:,} parameters", resume=lambda: f"goes on from {e['checkpoint']}",
                pause=lambda: 'paused', unpause=lambda: 'resumed', lr=lambda: f"learning rate {e['was']:.2e} → {e['lr']:.2e}",
                checkpoint=lambda: f"saved {Path(e['path']).name} ({e['why']})", stop=lambda: f"stopped ({e['reason']})" if e['reason'] != 'stopped' else 'stopped',
                end=lambda: 'finished' + (f"; the voice is in {e['voice']}/" if e.get('voice') else ''), warning=lambda: e['message'], error=lambda: e['message'])
@@ -87,15 +88,15 @@ COLORS = dict(starting='#1976d2', running='#2e7d32', paused='#b26a00', stopped='
 
 def _head_html(run: Run, status: str, asked: str|None) -> str:
     "Status, place, numbers and a bar."
-    known, color = facts(run), COLORS[status]
+    known, color, events = facts(run), COLORS[status], run.history()
     tile = lambda k, v: (f'<div style="padding:2px 10px;border-left:2px solid {color}55"><div style="font-size:11px;opacity:.65">{k}</div>'
                          f'<div style="font-size:14px;font-weight:600;white-space:nowrap;font-variant-numeric:tabular-nums">{html.escape(v)}</div></div>')
-    done = [int(n.replace(',', '')) for n in known['step'].split(' / ')] if '/' in known['step'] else [0, 1]
+    done = next((events[-1]['step'] / max(1, e['max_steps']) for e in reversed(events) if e['kind'] == 'start'), 0)
     if status != 'running': known['time left'] = '–'
     waiting = f'<span style="color:{color};font-size:12px">{dict(pause="pausing", resume="resuming", stop="stopping", save="saving")[asked]}, after the current step …</span>' if asked else ''
     return (f'<div style="line-height:1.45"><div style="display:flex;gap:12px;align-items:center;min-height:28px"><span class="tts-status" style="background:{color};color:white;padding:2px 12px;'
             f'border-radius:10px;font-weight:600">{status}</span>{waiting}<span style="opacity:.65;font-size:12px;overflow-wrap:anywhere">{html.escape(os.path.normpath(run.folder.path))}</span></div>'
-            f'<div style="height:5px;border-radius:3px;background:{color}22;margin:6px 0"><div style="height:5px;border-radius:3px;background:{color};width:{100 * min(1, done[0] / max(1, done[1])):.1f}%"></div></div>'
+            f'<div style="height:5px;border-radius:3px;background:{color}22;margin:6px 0"><div style="height:5px;border-radius:3px;background:{color};width:{100 * min(1, done):.1f}%"></div></div>'
             f'<div style="display:grid;grid-template-columns:repeat(4,1fr);row-gap:6px">{"".join(tile(k, v) for k, v in known.items())}</div></div>')
 
 def _log_html(run: Run, most: int = 200) -> str:
@@ -192,7 +193,8 @@ def refresh(self: Dashboard) -> bool:   # is the run over?
                 self.which.options = wanted; self.which.value = chosen
                 self._filling = False
             self._show_sample()
-        self._seen, self._over = (alive, n, self.asked, printed), status in ('stopped', 'finished', 'died') and not alive
+        self._seen = alive, n, self.asked, printed
+        self._over = self._over or status in ('stopped', 'finished', 'died') and not alive     # close() may have come meanwhile
         changed, self.status = status != self.status, status
     if changed and self.on_change: self.on_change(status)
     return self._over

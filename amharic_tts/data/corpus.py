@@ -401,7 +401,7 @@ def import_jsonl(source, dest, speaker: str|None = None, name: str|None = None, 
 def import_corpus(source, dest, speaker: str|None = None, name: str|None = None, licence: str = 'unknown') -> Corpus:
     "Import whatever `source` holds: metadata.csv or a JSONL manifest."
     source = Path(source)
-    if not source.exists(): raise DataError(f"there is no {source}: expected a folder with metadata.csv or manifest.jsonl, or one of these files")
+    if not source.exists(): raise ConfigError(f"there is no {source}: expected a folder with metadata.csv or manifest.jsonl, or one of these files")
     if source.is_dir():
         found = [f for f in ('metadata.csv', 'manifest.jsonl') if (source/f).is_file()]
         if len(found) == 2: raise DataError(f"{source} holds metadata.csv and manifest.jsonl: name the one to import")
@@ -452,15 +452,22 @@ def split(self: Corpus,
     test: float|int = 0.05,            # share or number of utterances never touched before the end
     test_speaker: str|None = None,     # test on this speaker only; the same sentences by others are left out
 ) -> Corpus:                           # itself; `write()` keeps it
-    "Give each utterance a split; no sentence is in two of them."
+    "Give each utterance a split; no sentence is in two of them. Validation takes its share of every speaker."
     of_test = [u for u in self if test_speaker in (None, u.speaker)]
     if not of_test: self.of(speaker=test_speaker)           # an error that names the speakers there are
     groups, held = {}, {}                                   # sentence → its utterances, its split
-    for u in self: groups.setdefault(sentence_key(u.text), []).append(u)
+    for u in sorted(self, key=lambda u: u.id): groups.setdefault(sentence_key(u.text), []).append(u)
     order = sorted(groups, key=lambda k: hashlib.sha256(f'{seed}|{k}'.encode()).digest())
-    for name, share, pool in (('test', test, of_test), ('val', val, self.utterances)):
-        left, sizes = _wanted(share, len(pool), name), Counter(sentence_key(u.text) for u in pool)
+    def by_turns():
+        "What is not held yet, so that the first of it has every speaker's share."
+        lines = {}                                          # speaker → sentences
         for k in order:
+            if k not in held: lines.setdefault(groups[k][0].speaker, []).append(k)
+        turn = {k: (i + .5) / len(own) for own in lines.values() for i, k in enumerate(own)}
+        return sorted(turn, key=turn.get)
+    for name, share, pool, turns in (('test', test, of_test, lambda: order), ('val', val, self.utterances, by_turns)):
+        left, sizes = _wanted(share, len(pool), name), Counter(sentence_key(u.text) for u in pool)
+        for k in turns():
             if len(held) == len(order) - 1: break           # one sentence at least stays for training
             if left > 0 and k not in held and sizes[k] and (sizes[k] <= left or name not in held.values()): held[k] = name; left -= sizes[k]
         if left > 0 and isinstance(share, int) and len(held) == len(order) - 1:

@@ -221,7 +221,7 @@ MEASURES = {  # name: (title, unit, digits, definition)
     'speech_rate': ('speech rate', 'fidel/s', 2, 'letters of the normalised texts by total seconds, pauses included'),
     'failures': ('failures', '', 0, f'answers that are empty, not finite, silent, refused, or longer than {TOO_LONG:g} or shorter than {TOO_SHORT:g} times the recording'),
     'rtf': ('real-time factor', '', 3, 'seconds of work for each second of speech, median over utterances'),
-    'boundary_median_ms': ('phone starts off by, median', 'ms', 1, "median absolute distance of phone starts between the voice's alignment of the recording and the true boundaries"),
+    'boundary_median_ms': ('phone starts off by, median', 'ms', 1, "voices that read phones: median absolute distance of phone starts between the voice's alignment of the recording and the true boundaries"),
     'boundary_p90_ms': ('phone starts off by, 90th percentile', 'ms', 1, '90th percentile of the same'),
     'boundary_bias_ms': ('phone starts late by', 'ms', 1, 'mean signed distance of the same; negative: early'),
     'boundary_matched': ('phones matched', '%', 1, 'share of the phones that the voice reads from the text which the true boundaries also have in that place, by edit distance'),
@@ -247,12 +247,12 @@ def summarize(
                 duration_bias=_mean([r['duration_error'] for r in good]), speech_rate=sum(r['fidel'] for r in good) / total if total else math.nan,
                 failures=sum(r['failure'] != '' for r in rows), rtf=float(np.median([r['rtf'] for r in good])) if good else math.nan)
 
-# %% ../../nbs/60_evaluate.ipynb #b8c03524
+# %% ../../nbs/60_evaluate.ipynb #04e99fdc
 @dataclass
 class Report:
     "What was measured: a row for each utterance of each system, and their summary."
     rows: list[dict]                       # system, id, failure, and the measures
-    about: dict = field(default_factory=dict)       # corpus, split, number of utterances, vocoder
+    about: dict = field(default_factory=dict)       # corpus, split, number of utterances, minutes
     dropped: list[dict] = field(default_factory=list)   # recordings that could not be used: id, reason
     boundaries: BoundaryErrors|None = None # of the voice's alignment, where the truth is known
     silences: np.ndarray|None = None       # ms, `(edges,)`: silence edges of the voice's alignment minus those that the energy shows
@@ -321,7 +321,7 @@ def to_json(self: Report, path):
 # %% ../../nbs/60_evaluate.ipynb #e25dfc26
 @dataclass
 class Said:
-    "What `MeanVoice.say` gives; a `Speech` of the real voice has the same fields."
+    "What `MeanVoice.say` gives; a `Speech` of the real voice has these fields too."
     wav: np.ndarray       # `(n,)`
     sample_rate: int      # Hz
     mel: np.ndarray       # `(n_mels, T)`
@@ -379,16 +379,17 @@ def mean_voice(
     "A `MeanVoice` from training recordings, aligned by `voice`."
     ap, us = AudioProcessor(voice.audio, voice.repair), corpus.of(split, speaker)
     def items():
-        for u in us[::max(1, len(us) // limit)][:limit]:
-            try: mel = ap.mel(ap.load(corpus.audio_path(u)).wav)
-            except DataError: continue      # evaluate() lists what cannot be read; means can do without it
-            yield voice.tokenizer.encode(u.text), voice.align(u.text, mel, _speaker(voice, u)), mel
+        for u in us[::max(1, -(-len(us) // limit))]:
+            try:
+                mel = ap.mel(ap.load(corpus.audio_path(u)).wav)
+                item = voice.tokenizer.encode(u.text), voice.align(u.text, mel, _speaker(voice, u)), mel
+            except DataError: continue      # training left it out too; means can do without it
+            yield item
     return MeanVoice.learn(items(), voice.tokenizer, voice.audio, voice.vocoder)
 
 def align_recording(voice, u, mel) -> tuple[list, list, list]|None:  # tokens, which of them are boundaries, frames of each
     "The voice's alignment of a recording with its text; `None` where it finds none."
-    ids = voice.tokenizer.encode(u.text)
-    try: durations = voice.align(u.text, mel, _speaker(voice, u))
+    try: ids, durations = voice.tokenizer.encode(u.text), voice.align(u.text, mel, _speaker(voice, u))
     except AmharicTTSError: return None
     return [voice.tokenizer.tokens[i] for i in ids], [i in voice.tokenizer.boundary_ids for i in ids], durations
 
@@ -411,7 +412,7 @@ def silence_edges(
     "Where an alignment puts silences, against an energy detector."
     ends = np.cumsum(durations) / cfg.frames_per_second
     quiet = np.flatnonzero(np.diff(np.r_[1, speech_blocks(wav, cfg.sample_rate, 38.0), 1].astype(int)))     # where speech stops, where it goes on, …
-    runs = (quiet.reshape(-1, 2) / 100) if len(quiet) else np.zeros((0, 2))
+    runs = quiet.reshape(-1, 2) * (cfg.sample_rate // 100 / cfg.sample_rate)      # a block is 220 samples at 22,050 Hz: a little less than 10 ms
     runs, offsets = runs[runs[:, 1] - runs[:, 0] >= shortest], []
     for i, (d, end) in enumerate(zip(durations, ends)):
         start = end - d / cfg.frames_per_second
@@ -444,7 +445,7 @@ def measure(
     "Let a system speak, and measure what it says."
     wav, refused, took = _answer(say, ap.cfg.sample_rate)
     failure = refused or find_failure(wav, ap.cfg.sample_rate, ref.seconds)
-    if not failure.startswith('refused') and failure in MEASURABLE and len(wav) < ap.cfg.n_fft: failure = 'empty'   # not one whole frame
+    if failure in MEASURABLE and len(wav) < ap.cfg.n_fft: failure = 'empty'   # not one whole frame
     row = dict(system=system, id=u.id, failure=failure, fidel=count_fidel(u.text), seconds=len(wav) / ap.cfg.sample_rate, ref_seconds=ref.seconds)
     if failure not in MEASURABLE: return row
     return row | dict(rtf=took / row['seconds']) | compare(listen(wav, ap), ref)
@@ -473,7 +474,7 @@ def evaluate(
         if not hasattr(voice, 'align'): continue
         aligned = align_recording(voice, u, torch.from_numpy(ref.mel))
         if aligned: edges.append(silence_edges(aligned[2], aligned[1], clip.wav, voice.audio))
-        if u.boundaries: bounds.append(found_boundaries(aligned, u, voice.audio, clip.start))
+        if u.boundaries and voice.tokenizer.kind == 'phones': bounds.append(found_boundaries(aligned, u, voice.audio, clip.start))
     if not rows: raise DataError(f"{corpus.folder} has no recording in '{split}' that can be evaluated" + (f": {dropped[0]['reason']}" if dropped else ''))
     about = dict(corpus=corpus.name, split=split or 'all', utterances=len(us) - len(dropped), minutes=round(sum(r['ref_seconds'] for r in rows if r['system'] == 'voice') / 60, 2))
     return Report(rows, about, dropped, sum(bounds) if bounds else None, np.concatenate(edges) if edges else None)

@@ -109,13 +109,13 @@ SENTENCE_END = ('…', '።', '!', '?')
 def plan_pauses(
     self: Voice,
     ids: list[int],                # of one sentence, with a boundary at both ends
-) -> tuple[list[int], list[int]]:  # ids, and frames of each token: -1 where the predictor decides
+) -> tuple[list[int], list[int]]:  # ids, and frames of each token: -1 where the predictor decides, -2 where its pauses are gathered
     "Which pauses are decided already; marks that the voice never met become spaces."
     ids, space, frames = list(ids), self.tokenizer.index[' '], [-1] * len(ids)
     for i, t in enumerate(self.tokenizer.pieces(ids)):
         if ids[i] not in self.tokenizer.boundary_ids: continue
         inside, known = 0 < i < len(ids) - 1, self.heard.get(t, 0) >= 10
-        if inside and t == ' ': frames[i] = 0
+        if inside and t == ' ': frames[i] = -2
         elif t != ' ' and not known:
             ids[i] = space
             if inside: frames[i] = round(PAUSES[t] * self.audio.frames_per_second)
@@ -137,7 +137,7 @@ def _sentences(self: Voice, ids):
 def _speak(self: Voice, ids, who, speed):
     "One sentence: tokens, durations, mel and samples."
     ids, frames = self.plan_pauses(ids)
-    out = self.model.infer(torch.tensor([ids]), torch.tensor([len(ids)]), who, speed, torch.tensor([[round(f / speed) if f > 0 else f for f in frames]]))
+    out = self.model.infer(torch.tensor([ids]), torch.tensor([len(ids)]), who, speed, torch.tensor([frames]))
     mel = out['mel_outputs'][0]
     return self.tokenizer.pieces(ids), out['durations'][0].tolist(), mel, self.vocoder(mel)
 
@@ -174,5 +174,5 @@ def align(
 ) -> list[int]:                 # frames of each token of `tokenizer.encode(text)`; 0 for a boundary without a pause
     "When each token was said. `DataError` if the recording is too short for the text."
     mel, ids = torch.as_tensor(mel)[None].float(), self.tokenizer.encode(text)
-    _, durations = self.model.align(torch.tensor([ids]), torch.tensor([len(ids)]), mel, torch.tensor([mel.shape[2]]), self.speaker_id(speaker))
+    _, _, durations = self.model.align(torch.tensor([ids]), torch.tensor([len(ids)]), mel, torch.tensor([mel.shape[2]]), self.speaker_id(speaker))
     return durations[0].tolist()

@@ -25,7 +25,7 @@ def save_weights(
     "Write a state dict; tensors that are one and the same are written once."
     seen, aliases, tensors = {}, {}, {}
     for name, t in weights.items():
-        if not isinstance(t, torch.Tensor): raise CheckpointError(f"weights can hold tensors only, but '{name}' is a {type(t).__name__}")
+        if not isinstance(t, torch.Tensor): raise TypeError(f"weights can hold tensors only, but '{name}' is a {type(t).__name__}")
         where = (t.device, t.data_ptr(), tuple(t.shape), t.stride(), t.dtype)
         if t.numel() and where in seen: aliases[name] = seen[where]; continue
         seen[where] = name
@@ -91,27 +91,28 @@ def _check_plain(value, name):
         for i, v in enumerate(value): _check_plain(v, f'{name}[{i}]')
     elif isinstance(value, dict):
         for k, v in value.items(): _check_plain(k, f'{name}: key {k!r}'); _check_plain(v, f'{name}[{k!r}]')
-    else: raise CheckpointError(f"a checkpoint holds numbers, strings, tensors and containers of them, but {name} is a {type(value).__name__}: save its state_dict() instead")
+    else: raise TypeError(f"a checkpoint holds numbers, strings, tensors and containers of them, but {name} is a {type(value).__name__}: save its state_dict() instead")
 
 # %% ../../nbs/43_checkpoint.ipynb #37c81c4e
 def describe(
     extras: dict,    # as in `Checkpoint`
-) -> dict:           # audio_hash, tokenizer_hash, vocab_size: those that are known
+) -> dict:           # audio_hash, tokenizer_hash, vocab_size, speakers: those that are known
     "What must be equal for weights to mean the same thing."
     config, tokenizer = extras.get('config'), extras.get('tokenizer')
     said = {}
     if hasattr(config, 'audio'): said['audio_hash'] = config_hash(config.audio)
     if hasattr(tokenizer, 'hash'): said['tokenizer_hash'] = tokenizer.hash
     if hasattr(tokenizer, 'n_vocab'): said['vocab_size'] = tokenizer.n_vocab
+    if extras.get('speakers'): said['speakers'] = list(extras['speakers'])       # in the order of their ids
     return said
 
 def check_fit(
     checkpoint: Checkpoint,   # loaded
     extras: dict,             # of the training that wants to go on from it
 ):
-    "Raise where audio settings or tokenizer differ, with both values."
+    "Raise where audio settings, tokenizer or speakers differ, with both values."
     way = {'audio_hash': 'train with the audio settings of its config.yaml', 'tokenizer_hash': 'train with the tokenizer in its folder tokenizer/',
-           'vocab_size': 'train with the tokenizer in its folder tokenizer/'}
+           'vocab_size': 'train with the tokenizer in its folder tokenizer/', 'speakers': 'train on a corpus with the same speakers'}
     for key, now in describe(extras).items():
         then = checkpoint.meta.get(key)
         if then is not None and then != now:
@@ -144,6 +145,7 @@ def write_checkpoint(
     files = {str(p.relative_to(folder)): dict(sha256=_hash_and_sync(p), size=p.stat().st_size) for p in sorted(folder.rglob('*')) if p.is_file()}
     meta = dict(format=FORMAT, version=__version__, torch=torch.__version__, time=time.time(), serial=serial, step=c.step, epoch=c.epoch,
                 best_score=c.best_score, **describe(c.extras), extras=plain, files=files)
+    meta = json.loads(json.dumps(meta))         # as it will be read: keys become strings
     meta['digest'] = _digest(meta)
     (folder/'meta.json').write_text(json.dumps(meta, indent=1, ensure_ascii=False), encoding='utf-8')
     _hash_and_sync(folder/'meta.json')
@@ -226,7 +228,7 @@ def _point(self: CheckpointManager, name, target):
 @patch
 def _discard(self: CheckpointManager, path):
     "Delete a folder so that a kill halfway leaves nothing that looks like a checkpoint."
-    trash = self.folder/f'.trash-{path.name.lstrip(".")}'
+    trash = self.folder/f'.trash-{path.name}'
     shutil.rmtree(trash, ignore_errors=True)
     os.replace(path, trash)
     shutil.rmtree(trash, ignore_errors=True)
@@ -250,13 +252,12 @@ def save(self: CheckpointManager,
     best: bool = False,   # is this the best so far?
 ) -> Path:
     "Write a checkpoint, then let go of the oldest ones."
-    final, tmp = self.folder/c.name, self.folder/f'.saving-{c.name}'
+    final, tmp, aside = self.folder/c.name, self.folder/f'.saving-{c.name}', self.folder/f'.replaced-{c.name}'
     try:
         self.folder.mkdir(parents=True, exist_ok=True)
         if tmp.exists(): shutil.rmtree(tmp)
-        serials = [read_meta(p)['serial'] for p in self.folder.glob('checkpoint_epoch*_step*') if (p/'meta.json').exists() and _readable(p)]
+        serials = [read_meta(p)['serial'] for p in self.list() if _readable(p)]
         write_checkpoint(c, tmp, max(serials, default=0) + 1)
-        aside = self.folder/f'.replaced-{c.name}'
         if final.exists(): os.replace(final, aside)    # the same step again, after going back to an earlier one
         os.replace(tmp, final)
         fsync_dir(self.folder)
@@ -264,8 +265,11 @@ def save(self: CheckpointManager,
         self._point('latest', final)
         if best: self._point('best', final)
         fsync_dir(self.folder)
-    except (OSError, RuntimeError, SafetensorError) as e:   # torch.save reports a full disk as RuntimeError
+    except Exception as e:
         shutil.rmtree(tmp, ignore_errors=True)
+        if aside.exists() and not final.exists(): os.replace(aside, final)
+        if not isinstance(e, (OSError, RuntimeError, SafetensorError)): raise      # a mistake in the task, which no later attempt would mend
+        # torch.save reports a full disk as RuntimeError
         raise CheckpointError(f"could not save {final}: {e}. {_space(self.folder)} Earlier checkpoints are untouched: make room, or check the folder") from e
     self._prune()
     return final
@@ -283,7 +287,7 @@ def _prune(self: CheckpointManager):
     "Discard all but the newest `keep_last`, the best and the latest. A failure is a warning: the new checkpoint is safe."
     keep = {self.link('best'), self.link('latest')} | set([p for p in self.list() if _readable(p)][-self.keep_last:])
     for p in self.list():
-        if p not in keep:
+        if p not in keep and _readable(p):      # what this version cannot read is not its to delete
             try: self._discard(p)
             except OSError as e: self.warn(f"could not remove the old checkpoint {p}: {e}")
 
@@ -302,6 +306,6 @@ def load(self: CheckpointManager,
     for path in reversed(found):
         try: c = read_checkpoint(path, device)
         except CheckpointError as e: errors.append(str(e)); continue
-        for e in errors: self.warn(f"DAMAGED CHECKPOINT passed over: {e}. Going on from {path.name}")
+        for e in errors: self.warn(f"CHECKPOINT THAT CANNOT BE USED passed over: {e}. Going on from {path.name}")
         return c
     if errors: raise CheckpointError(f"all {len(errors)} checkpoints in {self.folder} are damaged:\n  " + '\n  '.join(errors) + "\nRestore one from a backup, or start in a new run folder")

@@ -26,8 +26,9 @@ def duration_error(
     durations: Tensor,      # int `(B, S)`, frames
     text_lengths: Tensor,   # `(B,)`
 ) -> Tensor:                # scalar, summed over real tokens
-    "Squared error of log(1 + frames)."
-    return ((log_durations - durations.float().log1p()).square() * sequence_mask(text_lengths, durations.shape[1])).sum()
+    "Gamma deviance of 1 + frames: `2 (r - 1 - log r)`, where `r` is the true length over the predicted."
+    log_ratio = durations.float().log1p() - log_durations.clamp(min=-1)
+    return (2 * (log_ratio.expm1() - log_ratio) * sequence_mask(text_lengths, durations.shape[1])).sum()
 
 # %% ../../nbs/40_loss.ipynb #6b78cef8
 def prosody_error(
@@ -57,18 +58,17 @@ class TTSLoss:
         self,
         out: dict,         # what `SimplifiedT3Model` returns
         batch: dict,       # what `collate_fn` returns
-        optional: Tensor,  # bool `(B, S)`, tokens that a path may step over
     ) -> dict[str, Tensor]:
         "Each part, summed over the real elements of the batch. With given durations there is nothing to align."
         parts = dict(mel_loss=mel_error(out['mel_outputs'], batch['mel'], batch['mel_lengths']),
                      duration_loss=duration_error(out['log_durations'], out['durations'], batch['text_lengths']))
         if out['prosody'] is not None: parts['prosody_loss'] = prosody_error(out['predicted_prosody'], out['prosody'], out['durations'])
         if out['align_scores'] is not None:
-            parts['align_loss'] = forward_sum(out['align_scores'], batch['text_lengths'], batch['mel_lengths'], optional).sum()
+            parts['align_loss'] = forward_sum(out['align_scores'], out['align_parts'].lengths, batch['mel_lengths'], out['align_parts'].optional).sum()
         return parts
 
-    def __call__(self, out: dict, batch: dict, optional: Tensor) -> dict[str, Tensor]:
+    def __call__(self, out: dict, batch: dict) -> dict[str, Tensor]:
         "`total_loss` and its parts as means: for looking, and for a batch that is a whole step."
-        sums, counts, weights = self.sums(out, batch, optional), self.counts(batch), self.weights()
+        sums, counts, weights = self.sums(out, batch), self.counts(batch), self.weights()
         parts = {k: v / counts[k] for k, v in sums.items()}
         return dict(total_loss=sum(weights[k] * v for k, v in parts.items()), **parts)

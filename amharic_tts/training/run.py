@@ -7,7 +7,7 @@ __all__ = ['LOCK_ENV', 'COMMAND', 'RunFolder', 'has_checkpoints', 'train_here', 
            'plot_history']
 
 # %% ../../nbs/47_run.ipynb #d410d7e1
-import fcntl, itertools, json, os, socket, subprocess, sys, time
+import fcntl, itertools, json, os, socket, subprocess, sys, threading, time
 from contextlib import contextmanager
 from pathlib import Path
 import numpy as np
@@ -42,8 +42,8 @@ def take(self: RunFolder) -> list[str]:
     except OSError: return []
     orders = []
     for path in (self.control/n for n in names):
-        order = path.read_text(encoding='utf-8')
-        path.unlink()
+        try: order = path.read_text(encoding='utf-8'); path.unlink()
+        except (OSError, UnicodeDecodeError): continue      # no order; or it cannot be removed, and would be obeyed again and again
         orders.append(order)
     return orders
 
@@ -79,6 +79,7 @@ def acquire(self: RunFolder) -> int:    # an open file; closing it lets go
         else:
             os.close(fd); who = self.owner()
             raise ConfigError(f"somebody is training in {self.path} already (process {who.get('pid')} on {who.get('host')}, since {time.ctime(who.get('time'))}): stop it, or choose another folder")
+        self.take()                               # orders that an earlier training never took
     self._sign(fd, os.getpid(), whole_lines(self.events))
     return fd
 
@@ -147,7 +148,6 @@ def launch(
     _check_resume(folder, resume)
     fd, events = folder.acquire(), whole_lines(folder.events)
     try:
-        folder.take()                                       # orders that an earlier training never took
         save_config(config, folder.config)
         args = [*map(str, command), '--config', str(folder.config), '--data', str(Path(data).absolute()), '--out', str(folder.path), '--resume', str(resume)]
         with open(folder.log, 'ab') as log:
@@ -162,7 +162,7 @@ def launch(
 class Run:
     "A run, seen from outside."
     def __init__(self, folder: RunFolder, process=None):
-        self.folder, self.process, self._events, self._offset, self._first = folder, process, [], 0, (0, 0)
+        self.folder, self.process, self._events, self._offset, self._first, self._reading = folder, process, [], 0, (0, 0), threading.Lock()
 
     @classmethod
     def attach(cls, path) -> 'Run':
@@ -183,11 +183,12 @@ class Run:
 
     def events(self, since: int = 0) -> list[dict]:
         "All events from number `since` on; only what is new is read from the file."
-        size = self.folder.events.stat().st_size if self.folder.events.exists() else 0
-        if size < self._offset: self._events, self._offset, self._first = [], 0, (0, 0)           # another file took its place
-        new, self._offset = read_events(self.folder.events, self._offset)
-        self._events += new
-        return self._events[since:]
+        with self._reading:                                       # a dashboard's thread and a notebook's cell may look at once
+            size = self.folder.events.stat().st_size if self.folder.events.exists() else 0
+            if size < self._offset: self._events, self._offset, self._first = [], 0, (0, 0)       # another file took its place
+            new, self._offset = read_events(self.folder.events, self._offset)
+            self._events += new
+            return self._events[since:]
 
 # %% ../../nbs/47_run.ipynb #5c6cb0fb
 @patch

@@ -129,7 +129,7 @@ class AcousticTask(Task):
 
     def _sums(self, batch):
         out = self.model(*(batch[k] for k in ('text_ids', 'text_lengths', 'mel', 'mel_lengths', 'speaker_ids')), batch.get('durations'))
-        return out, self.loss.sums(out, batch, self.net.optional[batch['text_ids']])
+        return out, self.loss.sums(out, batch)
 
     def checkpoint_extras(self): return dict(tokenizer=self.tokenizer, speakers=self.speakers, heard=self.heard, provenance=self.provenance, training_type='acoustic')
 
@@ -168,8 +168,8 @@ def _artifacts(self: AcousticTask, batch, out):
     n, t = int(batch['text_lengths'][0]), int(batch['mel_lengths'][0])
     pictures = dict(mel=mel_figure(batch['mel'][0, :, :t].cpu(), out['spoken'][0, :, :t].float().cpu(), self.config.audio))
     if 'align_scores' in out:
-        soft = posteriors(out['align_scores'][:1, :t, :n].float(), batch['text_lengths'][:1], batch['mel_lengths'][:1], self.net.optional[batch['text_ids'][:1, :n]])
-        pictures['alignment'] = alignment_figure(soft[0].cpu(), self.tokenizer.pieces(batch['text_ids'][0, :n].tolist()), self.config.audio)
+        soft = posteriors(out['align_scores'].float(), out['align_parts'], batch['mel_lengths'], batch['text_ids'].shape[1])[0, :t, :n]
+        pictures['alignment'] = alignment_figure(soft.cpu(), self.tokenizer.pieces(batch['text_ids'][0, :n].tolist()), self.config.audio)
     return pictures | dict(sample=self.speak(self.config.training.sample_text))
 
 @patch
@@ -178,7 +178,9 @@ def speak(self: AcousticTask, text: str, speaker: int = 0) -> tuple[np.ndarray, 
     device = self.net.mel_mean.device
     if self.config.data.speaker: speaker = self.speakers.index(self.config.data.speaker)
     ids = torch.tensor([self.tokenizer.encode(text)], device=device)
-    out = self.net.infer(ids, torch.tensor([ids.shape[1]], device=device), torch.tensor([speaker], device=device))
+    pauses = torch.where(ids == self.tokenizer.index[' '], -2, -1)
+    pauses[:, [0, -1]] = -1
+    out = self.net.infer(ids, torch.tensor([ids.shape[1]], device=device), torch.tensor([speaker], device=device), pauses=pauses)
     return self.vocoder(out['mel_outputs'][0].float().cpu()).numpy(), self.config.audio.sample_rate
 
 # %% ../../nbs/45_tasks.ipynb #c7dde0ea

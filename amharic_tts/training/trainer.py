@@ -116,7 +116,8 @@ def weigh(
     "The share of the total loss that one batch contributes: Σ weight · sum / count."
     if missing := set(sums) - set(counts) | set(sums) - set(weights):
         raise KeyError(f"losses() returned {sorted(missing)}, which counts() or weights() of the task does not know; they know {sorted(set(counts) & set(weights))}")
-    return sum(weights[k] * s.float() / max(1, counts[k]) for k, s in sums.items() if weights[k] and counts[k])
+    total = [weights[k] * s.float() / counts[k] for k, s in sums.items() if weights[k] and counts[k]]
+    return sum(total) if total else 0 * sum(s.float() for s in sums.values())      # nothing to learn from: gradients of zero
 
 # %% ../../nbs/46_trainer.ipynb #8b7a8695
 class Observer:
@@ -130,7 +131,7 @@ def _plain(v):
     "JSON has no NaN: what is not finite becomes null; NumPy and torch scalars become numbers."
     if isinstance(v, dict): return {str(k): _plain(x) for k, x in v.items()}
     if isinstance(v, (list, tuple)): return [_plain(x) for x in v]
-    if isinstance(v, (np.generic, torch.Tensor)): v = v.item()
+    if isinstance(v, (np.generic, np.ndarray, torch.Tensor)): return _plain(v.tolist())
     if isinstance(v, float): return None if not math.isfinite(v) else float(f'{v:.7g}') if abs(v) < 1e9 else v
     return v if v is None or isinstance(v, (bool, int, str)) else str(v)
 
@@ -140,9 +141,10 @@ def whole_lines(path) -> int:
 
 class EventLog(Observer):
     "Appends events to a file."
-    def __init__(self, path): self.path, self.waiting, self.size = Path(path), [], whole_lines(path)
+    def __init__(self, path): self.path, self.waiting, self.size = Path(path), [], None
 
     def on_event(self, event):
+        if self.size is None: self.size = whole_lines(self.path)      # now, not earlier: another training may have written since
         self.waiting = (self.waiting + [json.dumps(_plain(event), ensure_ascii=False) + '\n'])[-10000:]
         data = ''.join(self.waiting).encode()
         try:
@@ -240,7 +242,8 @@ class ProgressBar(Observer):
         elif kind not in ('sample', 'memory'):
             said = {k: v for k, v in event.items() if k not in ('kind', 'time', 'step', 'parts', 'settings') and not isinstance(v, dict)}
             line = f"step {step}  {kind}: " + (said.get('message') or '  '.join(f'{k} {v:.4g}' if isinstance(v, float) else f'{k} {v}' for k, v in said.items()))
-            tqdm.write(line, file=sys.stderr) if self.bar is not None and kind in ('warning', 'error') else print(line, flush=True) if self.bar is None else None
+            if self.bar is None: print(line, flush=True)
+            elif kind in ('warning', 'error'): tqdm.write(line, file=sys.stderr)
 
     def close(self):
         if self.bar is not None: self.bar.close()
@@ -271,19 +274,22 @@ MAX_REFUSED = 5        # steps in a row with a loss or gradient that is not fini
 MAX_OVERFLOWS = 25     # fp16 steps in a row that the scaler skipped: from 2**16 it has reached a scale of 2**-9 by then
 
 class Trainer:
-    "Runs a task: the only training loop there is."
+    "Runs a task: the only training loop there is. It does not lock its folder: `train_here` of `47_run` does."
     def __init__(self,
         task,                    # see the table on top
         config: Config,          # `config.training` is read here, all of it goes into checkpoints
         train: DataLoader,       # its batch sampler has `set_epoch(e)`
         val: DataLoader|None = None,   # no validation without it: then there is no best checkpoint
         folder='runs/run',       # the run folder
-        resume='auto',           # 'auto': from the newest checkpoint if there is one; 'never'; or a checkpoint's folder
+        resume='auto',           # 'auto': from the newest checkpoint if there is one; 'never'; 'latest', 'best'; or a checkpoint's folder
         observers=None,          # default: event log and TensorBoard in the run folder
         control=None,            # something with `take()` → list of orders; see `47_run`
     ):
         self.task, self.config, self.cfg, self.train, self.val = task, config, config.training, train, val
         self.folder, self.resume, self.control = Path(folder), resume, control
+        for key in ('accumulate', 'log_every', 'val_every', 'save_every'):
+            if getattr(self.cfg, key) < 1: raise ConfigError(f"training.{key} is {getattr(self.cfg, key)}: it wants 1 or more; for 'never' take a number above max_steps")
+        if not self.cfg.lr > 0: raise ConfigError(f"training.lr is {self.cfg.lr}: it wants a positive number")
         if not hasattr(train.batch_sampler, 'set_epoch'): raise ConfigError(f"the loader's batch sampler, {type(train.batch_sampler).__name__}, has no set_epoch(): without it a resumed epoch could not go on where it was")
         self.accelerator = make_accelerator(self.cfg)
         self.device, self.main, self.world = self.accelerator.device, self.accelerator.is_main_process, self.accelerator.num_processes
@@ -291,6 +297,7 @@ class Trainer:
         self.bare = task.model.to(self.device)
         self.optimizers, self.schedulers = map(list, task.configure_optimizers())
         self.schedulers = self.schedulers or [make_scheduler(o, self.cfg) for o in self.optimizers]
+        self.peaks = [list(getattr(s, 'base_lrs', [])) for s in self.schedulers]     # what the config asks for, before any order
         if self.world > 1: task.model = self.accelerator.prepare_model(self.bare)
         self.phases = [(p, [o]) for p, o in zip(task.phases, self.optimizers, strict=True)] if getattr(task, 'phases', None) else [(None, self.optimizers)]
         self.checkpoints = CheckpointManager(self.folder/'checkpoints', self.cfg.keep_last, self.warn)
@@ -334,9 +341,10 @@ def _count(self: Trainer, group: Group) -> tuple[dict, dict]:
     "Elements of each loss part in the whole step; frames and utterances, for the log."
     counts, seen = defaultdict(int), dict(frames=0, samples=0)
     for i, b in enumerate(group.batches):
-        real = i < group.real
-        for k, n in self.task.counts(b).items(): counts[k] += int(n) * real
-        if real: seen['frames'] += int(b['mel_lengths'].sum()) if 'mel_lengths' in b else 0; seen['samples'] += len(b['ids']) if 'ids' in b else 0
+        for k, n in self.task.counts(b).items(): counts[k] += int(n) * (i < group.real)
+    for b in group.batches[:group.real]:
+        seen['frames'] += int(b['mel_lengths'].sum()) if 'mel_lengths' in b else 0
+        seen['samples'] += len(b.get('ids', ()))
     both = self._across(dict(counts) | {f'seen {k}': v for k, v in seen.items()})
     return {k: both[k] for k in counts}, {k: both[f'seen {k}'] for k in seen}
 
@@ -397,9 +405,10 @@ def _refuse(self: Trainer, batches, finite) -> bool:
     if finite is None:
         if self.refused < MAX_OVERFLOWS: return False
         raise DataError(f"{self.refused} steps in a row overflowed fp16: set training.precision to 'bf16' or 'fp32', or lower training.lr")
-    bad = [b for b, ok in zip(batches, finite) if not ok] or batches
-    ids = [i for b in bad for i in b.get('ids', [])]
-    what = 'loss' if not all(finite) else 'gradient'
+    bad = [b for b, ok in zip(batches, finite) if not ok]
+    what = 'loss' if self._across(dict(bad=len(bad)))['bad'] else 'gradient'
+    ids = [i for b in (bad if what == 'loss' else batches) for i in b.get('ids', [])]
+    if self.world > 1: ids = gather_object(ids)
     message = f"step {self.step + 1} was refused: its {what} is not finite. Utterances: {', '.join(map(str, ids[:8]))}{f' and {len(ids) - 8} more' if len(ids) > 8 else ''}"
     self.emit('warning', message=message, ids=ids)
     if self.refused >= MAX_REFUSED:
@@ -479,7 +488,7 @@ def state(self: Trainer) -> Checkpoint:
     parts = {f'optimizer_{i}': o.state_dict() for i, o in enumerate(self.optimizers)} | {f'scheduler_{i}': s.state_dict() for i, s in enumerate(self.schedulers)}
     if self.accelerator.scaler is not None: parts['scaler'] = self.accelerator.scaler.state_dict()
     parts['rng'] = gather_object([rng_state()]) if self.world > 1 else [rng_state()]      # one for each process
-    parts['trainer'] = dict(epoch=self.epoch, position=self.position, plan=self.plan, refused=self.refused, validated=self.validated, window=self.window)
+    parts['trainer'] = dict(epoch=self.epoch, position=self.position, plan=self.plan, refused=self.refused, validated=self.validated, window=self.window, peaks=self.peaks)
     return Checkpoint(self.step, self.epoch, self.bare.state_dict(), parts, self.extras(), self.best_score)
 
 @patch
@@ -515,24 +524,28 @@ def _restore(self: Trainer, c: Checkpoint):
         for g, n in zip(o.param_groups, now): g.update(n)
     for i, s in enumerate(self.schedulers): s.load_state_dict(c.parts[f'scheduler_{i}'])
     if self.accelerator.scaler is not None and 'scaler' in c.parts: self.accelerator.scaler.load_state_dict(c.parts['scaler'])
-    self._apply_changes(c)
-    for k, v in c.parts['trainer'].items(): setattr(self, k, v)
+    own = dict(c.parts['trainer'])
+    peaks = own.pop('peaks', self.peaks)
+    for k, v in own.items(): setattr(self, k, v)
     self.step, self.best_score, self.saved = c.step, c.best_score, c.step
+    if c.path.parent != self.checkpoints.folder.resolve(): self.best_score = None      # another run's best is not in this folder
+    self._apply_changes(c, peaks)
     rank = self.accelerator.process_index
     if rank < len(c.parts['rng']): set_rng_state(c.parts['rng'][rank])
     else: seed_everything(self.cfg.seed + 1000 * rank + c.step)       # more processes than then
 
 @patch
-def _apply_changes(self: Trainer, c: Checkpoint):
-    "Make changed settings act, and say which they are."
+def _apply_changes(self: Trainer, c: Checkpoint, peaks: list):
+    "Make changed settings act, and say which they are; `peaks`: learning rates that the config asked for then."
+    for s, was, now in zip(self.schedulers, peaks, self.peaks):
+        for i, (g, a, b) in enumerate(zip(s.optimizer.param_groups, was, now)):
+            if a != b: s.base_lrs[i] *= b / a; g['lr'] *= b / a
+        if isinstance(s, torch.optim.lr_scheduler.LambdaLR):            # another max_steps or schedule acts on the very next step
+            for g, base, f in zip(s.optimizer.param_groups, s.base_lrs, s.lr_lambdas): g['lr'] = base * f(s.last_epoch)
     try: then = load_config(c.path/'config.yaml')
     except ConfigError as e: return self.warn(f"the checkpoint's settings cannot be compared with today's: {e}")
     was, now = _flat(to_dict(then)), _flat(to_dict(self.config))
     if changed := [f'{k} {was[k]} → {now[k]}' for k in now if k in was and was[k] != now[k]]: self.warn("settings changed since the checkpoint: " + ', '.join(changed))
-    if then.training.lr != self.cfg.lr: self.scale_lr(self.cfg.lr / then.training.lr)
-    for s in self.schedulers:
-        if isinstance(s, torch.optim.lr_scheduler.LambdaLR):            # another max_steps or schedule acts on the very next step
-            for g, base, f in zip(s.optimizer.param_groups, s.base_lrs, s.lr_lambdas): g['lr'] = base * f(s.last_epoch)
 
 # %% ../../nbs/46_trainer.ipynb #7ff75e26
 class OnDevice:
@@ -542,23 +555,29 @@ class OnDevice:
     def __iter__(self): return (to_device(b, self.device) for b in self.loader)
 
 @patch
-def validate(self: Trainer) -> bool:   # is this the best so far?
-    "Measure, show, and save if it is the best."
-    chance, wrapped, start, best = rng_state(), self.task.model, time.perf_counter(), 0
-    self.task.model = self.bare
+def _measure(self: Trainer) -> tuple[dict, dict]:
+    "What the task measures and shows; afterwards model and chance are as they were."
+    chance, wrapped, self.task.model = rng_state(), self.task.model, self.bare
     self.bare.eval()
     try:
-        if self.main:
-            seed_everything(self.cfg.seed)
-            with torch.no_grad(), torch.autocast(self.device.type, self.amp, enabled=self.amp is not None):
-                measures, artifacts = self.task.validate(OnDevice(self.val, self.device), self.step)
-            best = int(math.isfinite(measures['loss']) and (self.best_score is None or measures['loss'] < self.best_score))
-            self.emit('val', **measures, best=bool(best), seconds=time.perf_counter() - start)
-            self._show(artifacts)
+        seed_everything(self.cfg.seed)
+        with torch.no_grad(), torch.autocast(self.device.type, self.amp, enabled=self.amp is not None):
+            measures, artifacts = self.task.validate(OnDevice(self.val, self.device), self.step)
     finally:
         self.task.model = wrapped
         self.bare.train()
         set_rng_state(chance)
+    return measures | dict(loss=float(measures['loss'])), artifacts
+
+@patch
+def validate(self: Trainer) -> bool:   # is this the best so far?
+    "Measure, show, and save if it is the best."
+    start, best = time.perf_counter(), 0
+    if self.main:
+        measures, artifacts = self._measure()
+        best = int(math.isfinite(measures['loss']) and (self.best_score is None or measures['loss'] < self.best_score))
+        self.emit('val', **measures, best=bool(best), seconds=time.perf_counter() - start)
+        self._show(artifacts)
     self.validated = self.step
     if not self._across(dict(best=best))['best']: return False
     was, self.best_score = self.best_score, measures['loss'] if self.main else 0.
@@ -620,6 +639,7 @@ def _begin(self: Trainer):
     "Load a checkpoint, or begin at step 0."
     self.folder.mkdir(parents=True, exist_ok=True)
     if self.main: self.checkpoints.clean()
+    self.accelerator.wait_for_everyone()                  # all look at the same folder
     if self.resume == 'never':
         if found := self.checkpoints.list(): raise ConfigError(f"{self.folder} holds a training already ({found[-1].name}): go on with resume 'auto', or choose another folder")
         c = None
@@ -639,7 +659,11 @@ def _finish(self: Trainer, end: str):
     if end in ('finished', 'stopped') and self.step and hasattr(self.task, 'export_voice') and self.main:
         best, now = self.checkpoints.link('best'), {k: v.detach().clone() for k, v in self.bare.state_dict().items()}
         wrapped, self.task.model = self.task.model, self.bare
-        if best: self.bare.load_state_dict(self.checkpoints.load('best').model)
+        try:
+            if best: self.bare.load_state_dict(self.checkpoints.load('best').model)
+        except CheckpointError as e: self.warn(f"{e}. The voice is made from the newest weights instead")
+        else:
+            if best and self.val is not None: self._measure()          # the voice's card describes these weights
         self.bare.eval()
         try: self.task.export_voice(self.folder/'voice'); voice = 'voice'
         finally: self.bare.load_state_dict(now); self.task.model = wrapped
@@ -660,4 +684,4 @@ def fit(self: Trainer) -> str:   # 'finished', 'stopped', 'SIGINT' or 'SIGTERM':
             raise
         finally:
             if self.groups: self.groups.close()
-            for o in self.observers: o.close()
+            for o in list(self.observers): self._tell(o, o.close)
