@@ -84,7 +84,8 @@ class Voice:
         folder = Path(folder)
         said = read_voice(folder)
         if said['vocoder'] not in VOCODERS: raise CheckpointError(f"{folder/'voice.yaml'} names the vocoder '{said['vocoder']}'; this version knows {', '.join(VOCODERS)}.")
-        config = Config(audio=from_dict(AudioConfig, said['audio']), repair=from_dict(RepairConfig, said['repair']), model=from_dict(ModelConfig, said['model']))
+        try: config = Config(audio=from_dict(AudioConfig, said['audio']), repair=from_dict(RepairConfig, said['repair']), model=from_dict(ModelConfig, said['model']))
+        except ConfigError as e: raise CheckpointError(f"{folder/'voice.yaml'} was written by {said.get('made_by', 'another version')}, whose settings this one does not know: {e}") from None
         tokenizer = load_tokenizer(folder/'tokenizer')
         model = SimplifiedT3Model(config.model, tokenizer.n_vocab, tokenizer.boundary_ids, config.audio.n_mels, len(said['speakers']))
         try: model.load_state_dict(load_weights(folder/'model.safetensors'))
