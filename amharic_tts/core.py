@@ -95,6 +95,10 @@ class TextConfig:
     "unit of text: phones by rule, fidel characters, or subwords learned from the corpus"
     vocab_size: int = 400
     "pieces to learn; read by the sentencepiece tokenizer only"
+    model_type: Literal['unigram', 'bpe'] = 'unigram'
+    "how pieces are learned: the likeliest split, or by merging pairs; read by the sentencepiece tokenizer only"
+    gemination: str = ''
+    "lexicon (.tsv) or trained marks (.npz) that say which consonants are held; read by the phones tokenizer only"
 
 @dataclass(frozen=True)
 class DataConfig:

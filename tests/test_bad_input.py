@@ -117,8 +117,8 @@ def test_damaged_voices(refused, trained, tmp_path):
     say(shutil.rmtree, 2, 'there is no voice folder')
 
 
-def test_a_text_without_amharic(refused, trained, tmp_path):
-    refused(1, ['hello'], 'say', '--voice', trained.voice, '--out', tmp_path/'a.wav', 'hello')
+def test_a_text_with_nothing_to_say(refused, trained, tmp_path):
+    refused(1, ['nothing in', '☂'], 'say', '--voice', trained.voice, '--out', tmp_path/'a.wav', '☂')
     assert not (tmp_path/'a.wav').exists()
 
 

@@ -3,7 +3,7 @@ import json, os, signal, subprocess, sys, time, wave
 from pathlib import Path
 import pytest
 
-COMMANDS = ['corpus import', 'corpus synthesize', 'corpus split', 'train', 'say', 'evaluate', 'demo']
+COMMANDS = ['normalize', 'phonemize', 'gemination train', 'tokenizer train', 'tokenizer merge', 'tokenizer inspect', 'corpus import', 'corpus synthesize', 'corpus split', 'train', 'say', 'evaluate', 'demo']
 SCRIPT = Path(sys.executable).parent/'amharic-tts'
 ROOT = Path(__file__).parents[1]
 
@@ -104,12 +104,12 @@ def test_synthesize_and_split(cli, refused, trained):
 
 def test_sentences_of_ones_own(cli, refused, tmp_path):
     pytest.importorskip('espeakng_loader')
-    (tmp_path/'lines.txt').write_text('ሰላም ለዓለም።\n\nhello\nደህና ነህ?\n', encoding='utf-8')
+    (tmp_path/'lines.txt').write_text('ሰላም ለዓለም።\n\n☂\nደህና ነህ?\n', encoding='utf-8')
     got = cli('corpus', 'synthesize', tmp_path/'c', '--sentences', tmp_path/'lines.txt', '--voice', 'am+f3', '--rate', 170)
     assert got.status == 0 and '2 utterances' in got.out and 'dropped 1' in got.out, got.out + got.err
     assert 'voice am+f3, 170 words per minute' in (tmp_path/'c'/'corpus.yaml').read_text()
-    (tmp_path/'latin.txt').write_text('hello\n')
-    refused(1, ['none of 1 sentences'], 'corpus', 'synthesize', tmp_path/'d', '--sentences', tmp_path/'latin.txt')
+    (tmp_path/'odd.txt').write_text('☂\n', encoding='utf-8')
+    refused(1, ['none of 1 sentences'], 'corpus', 'synthesize', tmp_path/'d', '--sentences', tmp_path/'odd.txt')
     assert not (tmp_path/'d').exists()
 
 
@@ -155,6 +155,95 @@ def test_resume_options(refused, trained, tiny, tmp_path):
     refused(2, [str(trained.run), 'holds a training already'], *again, '--resume', 'never')
 
 
+# ---- text
+
+def test_normalize_lines(tmp_path, refused):
+    "Lines in, lines out, as they come; what cannot be read goes to stderr with its place."
+    done = subprocess.run([SCRIPT, 'normalize'], input='በ2017 ዓ.ም\n\nBBC ☂\n', capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, 'በሁለት ሺህ አሥራ ሰባት ዓመተ ምሕረት\n\nቢቢሲ\n')
+    assert done.stderr == "line 3, character 5: not read: '☂', symbol without a reading\n"
+    done = subprocess.run([SCRIPT, 'normalize'], input='ሰላም '.encode() + b'\xff', capture_output=True)
+    assert (done.returncode, done.stdout.decode()) == (0, 'ሰላም\n') and '\ufffd' in done.stderr.decode()
+    (tmp_path/'lines.txt').write_text('3%\n1ኛ', encoding='utf-8')
+    done = subprocess.run([SCRIPT, 'normalize', '--trace', '--file', tmp_path/'lines.txt'], capture_output=True, text=True)
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert first['spoken'] == 'ሦስት በመቶ' and second['written'] == '1ኛ'
+    assert first['trace'] == [dict(start=0, end=2, written='3%', spoken='ሦስት በመቶ', kind='measure', reason='')]
+    refused(2, ['not both'], 'normalize', '--file', tmp_path/'lines.txt', 'ሰላም')
+    refused(2, ['no text file'], 'normalize', '--file', tmp_path/'nothing.txt')
+
+
+def test_a_reader_that_leaves_early():
+    "`… | head` ends quietly."
+    done = subprocess.run(f"yes 'በ2017 ዓ.ም ሰላም' | head -20000 | {SCRIPT} normalize | head -1", shell=True, capture_output=True, text=True)
+    assert done.stdout.startswith('በሁለት ሺህ') and done.stderr == ''
+
+
+def test_phonemize(cli, refused, tmp_path):
+    assert cli('phonemize', 'ትምህርት ቤቱ፣ አለ፟።').out == 'tɨmhɨrt betu፣ ʔallə።\n'
+    (tmp_path/'words.tsv').write_text('regular\tgeminated\nአለ\tአለ፟\n', encoding='utf-8')
+    assert cli('phonemize', '--gemination', tmp_path/'words.tsv', 'አለ').out == 'ʔallə\n'
+    refused(2, ['nothing.tsv'], 'phonemize', '--gemination', tmp_path/'nothing.tsv', 'አለ')
+
+
+def test_gemination_train(cli, refused, tmp_path):
+    from amharic_tts.text.lexicon import example_words
+    (tmp_path/'words.tsv').write_text('regular\tgeminated\n' + ''.join(f"{w.replace(chr(0x135f), '')}\t{w}\n" for w in example_words()), encoding='utf-8')
+    got = cli('gemination', 'train', tmp_path/'words.tsv', '--out', tmp_path/'g.npz', '--folds', 2)
+    assert got.status == 0 and 'errors removed' in got.out and (tmp_path/'g.npz').is_file(), got.err
+    assert cli('phonemize', '--gemination', tmp_path/'g.npz', 'ተሰበረ').out == 'təsəbbərə\n'
+    refused(2, ['named .npz'], 'gemination', 'train', tmp_path/'words.tsv', '--out', tmp_path/'g.bin')
+    refused(2, ['there is no lexicon'], 'gemination', 'train', tmp_path/'nothing.tsv', '--out', tmp_path/'h.npz')
+    (tmp_path/'bad.tsv').write_text('regular\tgeminated\nሰላም\n', encoding='utf-8')
+    refused(1, ['no usable word', 'line 2'], 'gemination', 'train', tmp_path/'bad.tsv', '--out', tmp_path/'h.npz')
+    refused(1, ['damaged'], 'phonemize', '--gemination', damaged(tmp_path/'g.npz'), 'ሰላም')
+    assert not (tmp_path/'h.npz').exists()
+
+
+def damaged(path):
+    "The file, cut short."
+    path.write_bytes(path.read_bytes()[:-300])
+    return path
+
+
+# ---- vocabularies
+
+def english(path):
+    "A small SentencePiece model of English, as large models ship one."
+    import io, random
+    from sentencepiece import SentencePieceTrainer
+    rng, words = random.Random(0), 'the of and to in is it was for on are as with his they at be this from have or by one had not but what all were when we there can an your'.split()
+    SentencePieceTrainer.train(sentence_iterator=iter(' '.join(rng.choices(words, k=8)) for _ in range(400)), model_writer=(out := io.BytesIO()), vocab_size=55, model_type='unigram', num_threads=1, minloglevel=2)
+    path.write_bytes(out.getvalue())
+    return path
+
+
+def test_tokenizer_train_merge_inspect(cli, refused, tmp_path):
+    from amharic_tts.data.synthetic import demo_sentences
+    (texts := tmp_path/'texts.txt').write_text('\n'.join(demo_sentences()[:200]), encoding='utf-8')
+    got = cli('tokenizer', 'train', texts, tmp_path/'tok', '--vocab_size', 400)
+    assert got.status == 0 and '400' in got.out, got.err
+    assert cli('tokenizer', 'train', texts, tmp_path/'bpe', '--vocab_size', 400, '--model_type', 'bpe').status == 0
+    got = cli('tokenizer', 'inspect', tmp_path/'tok', 'ሰላም', 'ለዓለም')
+    assert got.status == 0 and '400' in got.out and 'ለ' in got.out, got.err
+    base = english(tmp_path/'base.model')
+    got = cli('tokenizer', 'merge', base, tmp_path/'tok', tmp_path/'merged', '--target', 700)
+    assert got.status == 0, got.err
+    from sentencepiece import SentencePieceProcessor
+    old, new = (SentencePieceProcessor(model_file=str(f)) for f in (base, tmp_path/'merged'/'base.model'))
+    assert new.vocab_size() == 700 and [new.id_to_piece(i) for i in range(55)] == [old.id_to_piece(i) for i in range(55)]
+    assert new.encode('what was it for') == old.encode('what was it for') and new.decode(new.encode('ሰላም ለዓለም')) == 'ሰላም ለዓለም'
+    assert json.loads((tmp_path/'merged'/'merge.json').read_text(encoding='utf-8'))['base_size'] == 55
+    refused(2, ['unigram', 'bpe'], 'tokenizer', 'merge', base, tmp_path/'bpe', tmp_path/'m2')
+    refused(2, ['smallest'], 'tokenizer', 'merge', base, tmp_path/'tok', tmp_path/'m2', '--target', 100)
+    refused(2, ['smallest that works'], 'tokenizer', 'train', texts, tmp_path/'t2', '--vocab_size', 50)
+    refused(2, ['unigram, bpe'], 'tokenizer', 'train', texts, tmp_path/'t2', '--model_type', 'words')
+    refused(2, ['there is no tokenizer'], 'tokenizer', 'inspect', tmp_path/'nothing')
+    (tmp_path/'latin.txt').write_text('☂\n', encoding='utf-8')
+    refused(1, ['no Amharic'], 'tokenizer', 'train', tmp_path/'latin.txt', tmp_path/'t2')
+    assert not (tmp_path/'t2').exists() and not (tmp_path/'m2').exists()
+
+
 # ---- speaking
 
 def test_say(cli, refused, trained, tmp_path):
@@ -168,7 +257,7 @@ def test_say(cli, refused, trained, tmp_path):
 
 
 def test_say_a_file(refused, trained, tmp_path):
-    (tmp_path/'lines.txt').write_text('ሰላም ለዓለም።\n\nhello\nደህና ነህ?\n', encoding='utf-8')
+    (tmp_path/'lines.txt').write_text('ሰላም ለዓለም።\n\n☂\nደህና ነህ?\n', encoding='utf-8')
     got = refused(1, ['line 3', '1 of 4 lines'], 'say', '--voice', trained.voice, '--file', tmp_path/'lines.txt', '--out', tmp_path/'spoken')
     assert 'line 2 is empty' in got.out
     assert sorted(p.name for p in (tmp_path/'spoken').iterdir()) == ['0001.wav', '0004.wav']       # a line keeps its number

@@ -6,6 +6,7 @@ import torch
 from amharic_tts import core
 from amharic_tts.core import Config, load_config, to_dict
 from amharic_tts.data.synthetic import demo_sentences, synthesize
+from amharic_tts.text.normalize import normalize
 from amharic_tts.training.checkpoint import load_weights
 from amharic_tts.training.run import train_here
 from amharic_tts.training.tasks import prepare
@@ -28,6 +29,13 @@ def corpora(tmp_path_factory):
     return dict(many=folder/'many', few=folder/'few')
 
 
+def lexicon(folder):
+    "A lexicon that holds the last consonant of many words."
+    words = {w for t in demo_sentences()[:60] for w in normalize(t).text.rstrip('።?!').split() if w.isalpha() and len(w) > 2}
+    (path := folder/'words.tsv').write_text('regular\tgeminated\n' + ''.join(f'{w}\t{w}\u135f\n' for w in sorted(words)), encoding='utf-8')
+    return str(path)
+
+
 def trained(corpus, out, **settings):
     config = load_config(None, SMALL | settings)
     train_here(out, config, lambda: prepare(config, corpus))
@@ -45,6 +53,7 @@ def test_every_setting_is_read(corpora, tmp_path, monkeypatch):
         return get
     for section, cls in SECTIONS.items(): monkeypatch.setattr(cls, '__getattribute__', spy(section))
     trained(corpora['many'], tmp_path/'run', **{'text.tokenizer': 'sentencepiece', 'text.vocab_size': 320})
+    trained(corpora['few'], tmp_path/'phones', **{'text.gemination': lexicon(tmp_path)})
     known = {f'{s}.{f.name}' for s, cls in SECTIONS.items() for f in dataclasses.fields(cls)}
     assert known - read == set()
 
@@ -66,13 +75,13 @@ def test_settings_change_the_weights(corpora, tmp_path):
     again = trained(corpora['few'], tmp_path/'again', **base)
     assert all(torch.equal(start[k], again[k]) for k in start)                          # so a difference means something
     same = []
-    for key, value in CHANGES.items():
+    for key, value in (CHANGES | {'text.gemination': lexicon(tmp_path)}).items():
         there = trained(corpora['few'], tmp_path/key, **base | {key: value})
         if there.keys() == start.keys() and all(there[k].shape == start[k].shape and torch.equal(there[k], start[k]) for k in start): same.append(key)
     assert same == []
 
 
 def test_no_setting_is_forgotten_here():
-    elsewhere = {'audio.sample_rate', 'audio.hop_length', 'audio.n_mels', 'text.vocab_size', 'data.workers', 'training.init_from', 'training.device', 'training.log_every',
+    elsewhere = {'audio.sample_rate', 'audio.hop_length', 'audio.n_mels', 'text.vocab_size', 'text.model_type', 'text.gemination', 'data.workers', 'training.init_from', 'training.device', 'training.log_every',
                  'training.val_every', 'training.sample_text', 'training.save_every', 'training.keep_last'}
     assert set(CHANGES) | elsewhere == {f'{s}.{k}' for s, d in to_dict(core.Config()).items() for k in d}

@@ -160,12 +160,10 @@ def __repr__(self: Corpus):
     return '\n'.join(lines)
 
 # %% ../../nbs/20_corpus.ipynb #e3aacb46
-_letter = re.compile('[\u1200-\u135a\u1380-\u138f\u2d80-\u2dde\uab01-\uab2e]')
-
 def has_amharic(text: str) -> bool:
-    "Can any of `text` be read as Amharic?"
+    "Is any of `text` said in Amharic, other than by spelling Latin letters?"
     from amharic_tts.text.normalize import normalize
-    return bool(_letter.search(normalize(text).text))
+    return any(len(s.spoken) > 1 and s.kind not in ('latin', 'address', 'mark', 'pause', 'paragraph') for s in normalize(text).trace)
 
 # %% ../../nbs/20_corpus.ipynb #897b937d
 COLUMNS = dict(audio=('audio', 'audio_file', 'audio_filepath', 'audio_path', 'file', 'file_name', 'filename', 'path', 'wav', 'wav_file'),

@@ -24,6 +24,7 @@ from ..data.corpus import Corpus
 from ..data.dataset import AmharicDataset, build_features, make_loader
 from ..models.align import posteriors
 from ..models.simplified_t3 import SimplifiedT3Model
+from ..text.gemination import load_gemination
 from ..text.tokenizer import Tokenizer, load_tokenizer, make_tokenizer
 from .checkpoint import load_weights, save_weights
 from .loss import TTSLoss, mel_error
@@ -252,6 +253,8 @@ def prepare(
     if start and not (Path(start)/'model.safetensors').is_file(): raise ConfigError(f"training.init_from is {start}, which holds no model.safetensors: name a checkpoint or voice folder")
     if only and only not in speakers: raise ConfigError(f"data.speaker is '{only}', but the corpus has {', '.join(speakers[:20])}")
     tokenizer = make_tokenizer(config.text, [u.text for u in corpus.of('train')]) if not start else load_tokenizer(Path(start)/'tokenizer')
+    if start and config.text.gemination and load_gemination(config.text.gemination).hash != tokenizer.rules.get('gemination'):
+        raise ConfigError(f"text.gemination is {config.text.gemination}, but the tokenizer of {start} was made {'with other marks' if 'gemination' in tokenizer.rules else 'without marks'}, and training goes on with it: leave text.gemination empty, or train without training.init_from")
     cache = build_features(corpus, AudioProcessor(config.audio, config.repair), config.data.workers)
     sets = {}
     for split in ('train', 'val'):
