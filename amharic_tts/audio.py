@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SILENT', 'check_wav', 'load_audio', 'resample', 'highpass', 'speech_blocks', 'speech_span', 'Clip', 'repair_wav',
            'hz_to_mel', 'mel_to_hz', 'mel_filters', 'same_audio', 'AudioProcessor', 'plot_mel', 'plot_wave', 'Vocoder',
-           'GriffinLim']
+           'frame_window', 'overlap_add', 'GriffinLim']
 
 # %% ../nbs/01_audio.ipynb #e4e2b121
 import math
@@ -261,6 +261,7 @@ class Vocoder:
     "Mel → wave. It has a `name`, knows the sound settings it was made for (`cfg`), and is called with a mel."
     name: str
     cfg: AudioConfig
+    reach: int|None = None     # frames on either side that a sample depends on; None: all of them
 
     def check(self,
         cfg: AudioConfig,          # settings of the mel
@@ -280,6 +281,25 @@ class Vocoder:
         raise NotImplementedError(f"{type(self).__name__} does not say how a mel becomes a wave")
 
 # %% ../nbs/01_audio.ipynb #a6b936aa
+def frame_window(
+    cfg: AudioConfig,
+) -> torch.Tensor:      # `(n_fft,)`
+    "A Hann window of `win_length` samples in the middle of a frame."
+    return F.pad(torch.hann_window(cfg.win_length), ((cfg.n_fft - cfg.win_length) // 2, (cfg.n_fft - cfg.win_length + 1) // 2))
+
+def overlap_add(
+    frames: torch.Tensor,   # `(..., T, n)`
+    hop: int,               # samples from the start of one frame to the next
+) -> torch.Tensor:          # `(..., (T - 1) * hop + n)`
+    "Frames to samples."
+    *lead, T, n = frames.shape
+    parts = -(-n // hop)
+    frames = F.pad(frames, (0, parts * hop - n)).unflatten(-1, (parts, hop))
+    out = frames.new_zeros(*lead, T + parts - 1, hop)
+    for k in range(parts): out[..., k:k + T, :] += frames[..., k, :]      # several times faster than F.fold
+    return out.flatten(-2)[..., :(T - 1) * hop + n]
+
+# %% ../nbs/01_audio.ipynb #f1bd24e6
 class GriffinLim(Vocoder):
     "Sound from a mel without any training: phases that agree between frames."
     name = 'griffin-lim'
@@ -293,7 +313,7 @@ class GriffinLim(Vocoder):
         self.cfg, self.n_iter, self.momentum, self.spread_iter, self.seed = cfg, n_iter, momentum, spread_iter, seed
         self.filters = mel_filters(cfg)
         self.inverse = torch.linalg.pinv(self.filters.double()).float()
-        self.window = F.pad(torch.hann_window(cfg.win_length), ((cfg.n_fft - cfg.win_length) // 2, (cfg.n_fft - cfg.win_length + 1) // 2))
+        self.window = frame_window(cfg)
 
     def linear(self,
         mel: torch.Tensor,    # `(n_mels, T)` log-mel
@@ -305,14 +325,6 @@ class GriffinLim(Vocoder):
         for _ in range(self.spread_iter): x = x * num / (self.filters.T @ (self.filters @ x)).clamp(min=1e-10)
         return x
 
-    def _overlap_add(self, frames):
-        "Frames `(T, n_fft)` → samples, one frame starting every `hop_length`."
-        hop, parts = self.cfg.hop_length, -(-self.cfg.n_fft // self.cfg.hop_length)
-        frames = F.pad(frames, (0, parts * hop - frames.shape[1])).reshape(len(frames), parts, hop)
-        out = frames.new_zeros(len(frames) + parts - 1, hop)
-        for k in range(parts): out[k:k + len(frames)] += frames[:, k]      # several times faster than F.fold
-        return out.view(-1)[:(len(frames) - 1) * hop + self.cfg.n_fft]
-
     @torch.no_grad()
     def __call__(self,
         mel: torch.Tensor,   # `(n_mels, T)` log-mel
@@ -322,11 +334,11 @@ class GriffinLim(Vocoder):
         mel = torch.as_tensor(mel).detach().cpu().float()
         self.check_mel(mel)
         mag = self.linear(mel).T.contiguous()                                # (T, bins)
-        weight = self._overlap_add((self.window ** 2).expand(len(mag), -1)).clamp(min=1e-2)
+        weight = overlap_add((self.window ** 2).expand(len(mag), -1), c.hop_length).clamp(min=1e-2)
         phase = torch.rand(mag.shape, generator=torch.Generator().manual_seed(self.seed)) * (2 * math.pi)
         spec, last = torch.polar(mag, phase), None
         for i in range(self.n_iter + 1):
-            x = self._overlap_add(torch.fft.irfft(spec, n=c.n_fft) * self.window) / weight
+            x = overlap_add(torch.fft.irfft(spec, n=c.n_fft) * self.window, c.hop_length) / weight
             if i == self.n_iter: break
             new = torch.fft.rfft((x.unfold(0, c.n_fft, c.hop_length) * self.window).contiguous())
             ahead = new if last is None else torch.lerp(last, new, 1 + self.momentum)

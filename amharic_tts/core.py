@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['AmharicTTSError', 'ConfigError', 'DataError', 'CheckpointError', 'nearest', 'AudioConfig', 'RepairConfig',
-           'TextConfig', 'DataConfig', 'ModelConfig', 'LossConfig', 'TrainingConfig', 'Config', 'get_default_config',
-           'get_small_config', 'to_dict', 'from_dict', 'save_config', 'override', 'load_config', 'config_hash',
-           'fsync_dir', 'atomic_path', 'atomic_write', 'seed_everything', 'DeviceType', 'resolve_device', 'dev_data']
+           'TextConfig', 'DataConfig', 'ModelConfig', 'VocoderConfig', 'LossConfig', 'TrainingConfig', 'Config',
+           'get_default_config', 'get_small_config', 'to_dict', 'from_dict', 'save_config', 'override', 'load_config',
+           'config_hash', 'fsync_dir', 'atomic_path', 'atomic_write', 'seed_everything', 'DeviceType', 'resolve_device',
+           'dev_data']
 
 # %% ../nbs/00_core.ipynb #be8663ce
 import dataclasses, difflib, enum, hashlib, json, os, random, tempfile, typing
@@ -146,6 +147,20 @@ class ModelConfig:
     "the same in the predictors of duration and prosody"
 
 @dataclass(frozen=True)
+class VocoderConfig:
+    "Size of the `Vocos` vocoder."
+    dim: int = 256
+    "width of its blocks"
+    layers: int = 8
+    "blocks over the mel frames"
+    ffn_dim: int = 768
+    "width of the hidden layer in each block"
+    kernel_size: int = 7
+    "frames that a block's convolution sees"
+    refine: int = 2
+    "rounds of correction when it speaks: each brings the bands of the sound closer to those of the mel"
+
+@dataclass(frozen=True)
 class LossConfig:
     "Weights of the parts of `TTSLoss`."
     mel_loss_weight: float = 1.0
@@ -209,6 +224,7 @@ class Config:
     text: TextConfig = field(default_factory=TextConfig)
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
+    vocoder: VocoderConfig = field(default_factory=VocoderConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
