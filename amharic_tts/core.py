@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['AmharicTTSError', 'ConfigError', 'DataError', 'CheckpointError', 'nearest', 'AudioConfig', 'RepairConfig',
-           'TextConfig', 'DataConfig', 'ModelConfig', 'VocoderConfig', 'LossConfig', 'TrainingConfig', 'Config',
-           'get_default_config', 'get_small_config', 'to_dict', 'from_dict', 'save_config', 'override', 'load_config',
-           'config_hash', 'fsync_dir', 'atomic_path', 'atomic_write', 'seed_everything', 'DeviceType', 'resolve_device',
-           'dev_data']
+           'TextConfig', 'DataConfig', 'ModelConfig', 'VocoderConfig', 'VocodingConfig', 'LossConfig', 'TrainingConfig',
+           'Config', 'get_default_config', 'get_small_config', 'to_dict', 'from_dict', 'save_config', 'override',
+           'load_config', 'config_hash', 'fsync_dir', 'atomic_path', 'atomic_write', 'seed_everything', 'DeviceType',
+           'resolve_device', 'dev_data']
 
 # %% ../nbs/00_core.ipynb #be8663ce
 import dataclasses, difflib, enum, hashlib, json, os, random, tempfile, typing
@@ -157,8 +157,34 @@ class VocoderConfig:
     "width of the hidden layer in each block"
     kernel_size: int = 7
     "frames that a block's convolution sees"
-    refine: int = 2
+    refine: int = 4
     "rounds of correction when it speaks: each brings the bands of the sound closer to those of the mel"
+
+@dataclass(frozen=True)
+class VocodingConfig:
+    "How a vocoder learns. Read where `training.task` is 'vocoder'."
+    segment_frames: int = 48
+    "length of the pieces of recordings that it learns from"
+    context_frames: int = 8
+    "frames on both sides of a piece that are heard, but not judged"
+    augment: float = 0.25
+    "share of the pieces that get another voice; another microphone; another room; noise (each is drawn by itself)"
+    match: str = ''
+    "voice folder whose mels it learns to hear, as that voice paints them along the recordings; without augmentation. Empty: the recordings' own mels"
+    mel_loss_weight: float = 4.0
+    "mean absolute difference of the log-mels"
+    spectral_loss_weight: float = 1.0
+    "the same over spectrograms of seven resolutions"
+    adversarial_from: int = 20000
+    "step after which discriminators judge it, too"
+    adversarial_loss_weight: float = 1.0
+    "what it pays for being found out"
+    feature_loss_weight: float = 3.0
+    "what it pays for each way in which it differs from recordings in the layers of the discriminators"
+    discriminator_width: int = 16
+    "channels of the discriminators' first layers"
+    discriminator_lr: float = 2e-4
+    "their peak learning rate"
 
 @dataclass(frozen=True)
 class LossConfig:
@@ -177,8 +203,10 @@ class LossConfig:
 @dataclass(frozen=True)
 class TrainingConfig:
     "How long and how fast to learn, and what to write down on the way."
+    task: Literal['acoustic', 'vocoder'] = 'acoustic'
+    "what is trained: a voice's model, from text to mel, or a vocoder, from mel to sound"
     init_from: str = ''
-    "checkpoint or voice folder whose weights are the start; its tokenizer, sizes and speakers must be the same. Empty: random"
+    "checkpoint or voice folder whose weights are the start; its tokenizer, sizes and speakers must be the same. For a vocoder: universal, or a .safetensors file of one. Empty: random"
     max_steps: int = 20000
     "optimizer steps"
     lr: float = 1e-3
@@ -215,6 +243,8 @@ class TrainingConfig:
     "steps between checkpoints"
     keep_last: int = 3
     "newest checkpoints kept beside the best one"
+    vocoder: str = 'universal'
+    "what the voice speaks through: universal (ships with amharic_tts), griffin-lim (no training and a smeared sound: a diagnostic), or a vocoder's .safetensors file"
 
 @dataclass(frozen=True)
 class Config:
@@ -225,6 +255,7 @@ class Config:
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     vocoder: VocoderConfig = field(default_factory=VocoderConfig)
+    vocoding: VocodingConfig = field(default_factory=VocodingConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 

@@ -114,12 +114,15 @@ def test_damaged_voices(refused, trained, tmp_path):
         (voice/'model.safetensors').write_bytes(data)
     say(lambda v: next((v/'tokenizer').iterdir()).unlink(), 1, 'tokenizer', 'is missing')
     say(flip, 1, 'model.safetensors', 'SHA-256')
+    say(lambda v: (v/'vocoder.safetensors').unlink(), 1, 'vocoder.safetensors is missing')
+    say(lambda v: (v/'vocoder.safetensors').write_bytes(b'no vocoder'), 1, 'vocoder.safetensors', 'SHA-256')
     say(shutil.rmtree, 2, 'there is no voice folder')
 
 
 def test_a_text_with_nothing_to_say(refused, trained, tmp_path):
-    refused(1, ['nothing in', '☂'], 'say', '--voice', trained.voice, '--out', tmp_path/'a.wav', '☂')
-    assert not (tmp_path/'a.wav').exists()
+    for text in ('☂', ' ', '። ፣ ?!', '你好，世界'):
+        refused(1, ['nothing in'], 'say', '--voice', trained.voice, '--out', tmp_path/'a.wav', text)
+    assert not list(tmp_path.iterdir())
 
 
 # ---- disks

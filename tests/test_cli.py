@@ -150,6 +150,21 @@ def test_interrupt_saves_and_the_same_command_goes_on(cli, trained, tiny, tmp_pa
     assert (tmp_path/'run'/'voice'/'voice.yaml').is_file()
 
 
+def test_a_vocoder_of_ones_own(cli, refused, trained, tiny, tmp_path):
+    small = ['--vocoder.dim', 32, '--vocoder.layers', 1, '--vocoder.ffn_dim', 64, '--vocoding.segment_frames', 16, '--vocoding.discriminator_width', 4, '--vocoding.adversarial_from', 2, '--training.max_steps', 4]
+    got = cli('train', '--config', 'vocoder', '--data', trained.corpus, '--out', tmp_path/'vocoder', *small)
+    made = tmp_path/'vocoder'/'voice'/'vocoder.safetensors'
+    assert got.status == 0 and f'--training.vocoder {made}' in got.out, got.out + got.err
+    assert cli('train', '--config', 'base', '--data', trained.corpus, '--out', tmp_path/'run', *tiny, '--training.max_steps', 2, '--training.vocoder', made).status == 0
+    voice = tmp_path/'run'/'voice'
+    assert (voice/'vocoder.safetensors').read_bytes() == made.read_bytes()
+    assert cli('say', '--voice', voice, '--out', tmp_path/'a.wav', 'ሰላም').status == 0
+    refused(2, ['there is no vocoder file'], 'train', '--config', 'base', '--data', trained.corpus, '--out', tmp_path/'b', *tiny, '--training.vocoder', tmp_path/'nothing.safetensors')
+    got = cli('train', '--config', 'vocoder', '--data', trained.corpus, '--out', tmp_path/'matched', *small, '--vocoding.match', voice, '--training.max_steps', 2)
+    assert got.status == 0 and f"--voice {tmp_path/'matched'/'voice'}" in got.out, got.out + got.err
+    assert cli('say', '--voice', tmp_path/'matched'/'voice', '--out', tmp_path/'c.wav', 'ሰላም').status == 0
+
+
 def test_resume_options(refused, trained, tiny, tmp_path):
     again = ['train', '--config', 'base', '--data', trained.corpus, '--out', trained.run, *tiny]
     refused(2, [str(trained.run), 'holds a training already'], *again, '--resume', 'never')
@@ -263,6 +278,19 @@ def test_say_a_file(refused, trained, tmp_path):
     assert sorted(p.name for p in (tmp_path/'spoken').iterdir()) == ['0001.wav', '0004.wav']       # a line keeps its number
 
 
+def test_say_a_book(cli, refused, trained, tmp_path):
+    "A file into one WAV file, as one text: unreadable parts are named, empty lines are paragraphs."
+    text = 'ሰላም ለዓለም።\n\n☂\nደህና ነህ?\n'
+    (tmp_path/'book.txt').write_text(text, encoding='utf-8')
+    got = cli('say', '--voice', trained.voice, '--file', tmp_path/'book.txt', '--out', tmp_path/'book.wav')
+    assert got.status == 0 and 'book.wav' in got.out and "not read: Unread(position=11, text='☂'" in got.err, got.out + got.err
+    assert cli('say', '--voice', trained.voice, '--out', tmp_path/'words.wav', text).status == 0
+    assert (tmp_path/'words.wav').read_bytes() == (tmp_path/'book.wav').read_bytes()
+    (tmp_path/'odd.txt').write_text('☂\n', encoding='utf-8')
+    refused(1, ['nothing in', '☂'], 'say', '--voice', trained.voice, '--file', tmp_path/'odd.txt', '--out', tmp_path/'odd.wav')
+    assert sorted(p.name for p in tmp_path.iterdir()) == ['book.txt', 'book.wav', 'odd.txt', 'words.wav']
+
+
 def test_from_python(trained):
     code = ("from amharic_tts.speak.inference import Voice\nimport sys\ns = Voice.load(sys.argv[1]).say('ሰላም ለዓለም።')\n"
             "assert s.wav.dtype == 'float32' and s.wav.ndim == 1 and s.sample_rate == 22050 and '<audio' in s._repr_html_()")
@@ -276,7 +304,7 @@ def test_evaluate(cli, refused, trained, tmp_path):
     got = cli('evaluate', '--voice', trained.voice, '--data', trained.corpus, '--split', 'test', '--limit', 2, '--mean', '--out', tmp_path/'e.json')
     assert got.status == 0, got.err
     said = json.loads((tmp_path/'e.json').read_text(encoding='utf-8'))
-    assert said['about']['utterances'] == 2 and said['summary'].keys() == {'voice', 'recordings by griffin-lim', 'mean voice'}
+    assert said['about']['utterances'] == 2 and said['summary'].keys() == {'voice', 'recordings by vocos', 'mean voice'}
     assert 'mel-cepstral distortion' in got.out and 'real-time factor' in got.out and str(tmp_path/'e.json') in got.out
     refused(1, ["no split 'tset'", 'test, train, val'], 'evaluate', '--voice', trained.voice, '--data', trained.corpus, '--split', 'tset')
     refused(2, ['no voice folder nowhere'], 'evaluate', '--voice', 'nowhere', '--data', trained.corpus, '--out', tmp_path/'f.json')

@@ -10,6 +10,7 @@ from amharic_tts.text.normalize import normalize
 from amharic_tts.training.checkpoint import load_weights
 from amharic_tts.training.run import train_here
 from amharic_tts.training.tasks import prepare
+from amharic_tts.training.vocoding import prepare_vocoder
 
 pytest.importorskip('espeakng_loader')
 SMALL = {'model.dim': 32, 'model.encoder_layers': 1, 'model.decoder_layers': 1, 'model.heads': 2, 'model.ffn_dim': 64, 'training.max_steps': 3,
@@ -36,9 +37,13 @@ def lexicon(folder):
     return str(path)
 
 
+VOCODER = {'training.task': 'vocoder', 'vocoder.dim': 32, 'vocoder.layers': 1, 'vocoder.ffn_dim': 64, 'vocoding.segment_frames': 16, 'vocoding.context_frames': 4,
+           'vocoding.discriminator_width': 4, 'vocoding.adversarial_from': 1, 'data.batch_frames': 100}
+
+
 def trained(corpus, out, **settings):
     config = load_config(None, SMALL | settings)
-    train_here(out, config, lambda: prepare(config, corpus))
+    train_here(out, config, lambda: (prepare_vocoder if config.training.task == 'vocoder' else prepare)(config, corpus))
     return load_weights(out/'checkpoints'/'checkpoint_latest'/'model.safetensors')
 
 
@@ -54,6 +59,7 @@ def test_every_setting_is_read(corpora, tmp_path, monkeypatch):
     for section, cls in SECTIONS.items(): monkeypatch.setattr(cls, '__getattribute__', spy(section))
     trained(corpora['many'], tmp_path/'run', **{'text.tokenizer': 'sentencepiece', 'text.vocab_size': 320})
     trained(corpora['few'], tmp_path/'phones', **{'text.gemination': lexicon(tmp_path)})
+    trained(corpora['few'], tmp_path/'vocoder', **VOCODER)
     known = {f'{s}.{f.name}' for s, cls in SECTIONS.items() for f in dataclasses.fields(cls)}
     assert known - read == set()
 
@@ -69,19 +75,33 @@ CHANGES = {'audio.n_fft': 2048, 'audio.win_length': 800, 'audio.fmin': 40.0, 'au
            'training.grad_clip': 0.01, 'training.accumulate': 2, 'training.precision': 'fp32', 'training.seed': 1}
 
 
-def test_settings_change_the_weights(corpora, tmp_path):
-    base = {'training.precision': 'bf16', 'training.schedule': 'cosine'}
-    start = trained(corpora['few'], tmp_path/'base', **base)
-    again = trained(corpora['few'], tmp_path/'again', **base)
+# the same of a vocoder
+VOCODER_CHANGES = {'vocoder.dim': 48, 'vocoder.layers': 2, 'vocoder.ffn_dim': 32, 'vocoder.kernel_size': 5, 'vocoding.segment_frames': 24, 'vocoding.context_frames': 2, 'vocoding.augment': 0.0,
+                   'vocoding.mel_loss_weight': 9.0, 'vocoding.spectral_loss_weight': 0.0, 'vocoding.adversarial_from': 0, 'vocoding.adversarial_loss_weight': 30.0, 'vocoding.feature_loss_weight': 30.0,
+                   'vocoding.discriminator_width': 8, 'vocoding.discriminator_lr': 1e-2}
+
+
+def without_effect(corpus, folder, base, changes):
+    "Settings that change nothing."
+    start, again = (trained(corpus, folder/name, **base) for name in ('base', 'again'))
     assert all(torch.equal(start[k], again[k]) for k in start)                          # so a difference means something
     same = []
-    for key, value in (CHANGES | {'text.gemination': lexicon(tmp_path)}).items():
-        there = trained(corpora['few'], tmp_path/key, **base | {key: value})
+    for key, value in changes.items():
+        there = trained(corpus, folder/key, **base | {key: value})
         if there.keys() == start.keys() and all(there[k].shape == start[k].shape and torch.equal(there[k], start[k]) for k in start): same.append(key)
-    assert same == []
+    return same
+
+
+def test_settings_change_the_weights(corpora, tmp_path):
+    base = {'training.precision': 'bf16', 'training.schedule': 'cosine'}
+    assert without_effect(corpora['few'], tmp_path, base, CHANGES | {'text.gemination': lexicon(tmp_path)}) == []
+
+
+def test_settings_of_a_vocoder_change_the_weights(corpora, tmp_path):
+    assert without_effect(corpora['few'], tmp_path, VOCODER | {'training.precision': 'bf16'}, VOCODER_CHANGES) == []
 
 
 def test_no_setting_is_forgotten_here():
     elsewhere = {'audio.sample_rate', 'audio.hop_length', 'audio.n_mels', 'text.vocab_size', 'text.model_type', 'text.gemination', 'data.workers', 'training.init_from', 'training.device', 'training.log_every',
-                 'training.val_every', 'training.sample_text', 'training.save_every', 'training.keep_last'}
-    assert set(CHANGES) | elsewhere == {f'{s}.{k}' for s, d in to_dict(core.Config()).items() for k in d}
+                 'training.val_every', 'training.sample_text', 'training.save_every', 'training.keep_last', 'training.task', 'training.vocoder', 'vocoder.refine', 'vocoding.match'}
+    assert set(CHANGES) | set(VOCODER_CHANGES) | elsewhere == {f'{s}.{k}' for s, d in to_dict(core.Config()).items() for k in d}

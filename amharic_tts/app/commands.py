@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['DISK', 'COMMANDS', 'normalize', 'phonemize', 'read_lines', 'texts', 'gemination_train', 'tokenizer_train',
            'tokenizer_merge', 'tokenizer_inspect', 'texts_of', 'corpus_import', 'corpus_synthesize', 'corpus_split',
-           'train', 'config_file', 'say', 'writing', 'check_writable', 'evaluate', 'demo']
+           'train', 'config_file', 'say', 'tell', 'writing', 'check_writable', 'evaluate', 'demo']
 
 # %% ../../nbs/72_commands.ipynb #b5c22e01
 import errno, json, os, sys
@@ -177,26 +177,30 @@ def corpus_split(
 # %% ../../nbs/72_commands.ipynb #ace90c16
 def train(
     *,
-    config: str,           # YAML file; or base, small or demo, which ship with amharic_tts
+    config: str,           # YAML file; or base, small, demo or vocoder, which ship with amharic_tts
     data: str,             # corpus folder
     out: str,              # run folder: checkpoints, samples, events, and at the end voice/
     resume: str = 'auto',  # auto: from the newest checkpoint, if there is one; never; or the folder of a checkpoint
     **settings,            # any setting of the config
 ):
-    "Train a voice. Ctrl-C saves and leaves; the same command goes on from there."
+    "Train a voice, or with the config vocoder a vocoder. Ctrl-C saves and leaves; the same command goes on from there."
     from amharic_tts.data.corpus import Corpus
     settings = load_config(config_file(config), settings)
     corpus = Corpus.read(data)
     from amharic_tts.training.run import train_here
-    from amharic_tts.training.tasks import prepare
     from amharic_tts.training.trainer import EXIT_CODES
+    vocoder = settings.training.task == 'vocoder'
+    if vocoder: from amharic_tts.training.vocoding import prepare_vocoder as prepare
+    else: from amharic_tts.training.tasks import prepare
     with writing(out): end = train_here(out, settings, lambda: prepare(settings, corpus), resume)
-    if end in ('finished', 'stopped'): print(f"{end}. Hear it: amharic-tts say --voice {Path(out)/'voice'} --out hello.wav 'ሰላም ለዓለም።'")
+    made = Path(out)/'voice'
+    if end in ('finished', 'stopped') and vocoder and not settings.vocoding.match: print(f"{end}. Let a voice speak through it: amharic-tts train … --training.vocoder {made/'vocoder.safetensors'}")
+    elif end in ('finished', 'stopped'): print(f"{end}. Hear it: amharic-tts say --voice {made} --out hello.wav 'ሰላም ለዓለም።'")
     else: print(f"interrupted, and saved in {out}: the same command goes on from there")
     return EXIT_CODES[end]
 
 def config_file(
-    name: str,   # a path, or base, small, demo
+    name: str,   # a path, or base, small, demo, vocoder
 ) -> Path:
     "The file of a config; those that ship with the package are known by name."
     shipped = {p.stem: p for p in Path(str(files('amharic_tts')/'assets')).glob('*.yaml')}
@@ -206,30 +210,37 @@ def config_file(
 def say(
     *text: str,                # what to say; with --file nothing
     voice: str,                # voice folder: RUN/voice of a training
-    out: str,                  # WAV file to write; with --file a folder
-    file: str|None = None,     # text file: each line is spoken into a file of its own, 0001.wav, 0002.wav, …
+    out: str,                  # WAV file to write; or, with --file, a folder
+    file: str|None = None,     # text file: spoken as one text if --out is a .wav file, else each line into a file of its own, 0001.wav, 0002.wav, …
     speaker: str|None = None,  # one of the voice's speakers; else its first
     speed: float = 1.0,        # 2 speaks twice as fast
 ):
-    "Speak a text into a WAV file, or the lines of a text file into a folder."
+    "Speak a text of any length into a WAV file, or the lines of a text file into a folder."
     if bool(text) == bool(file): raise ConfigError("say wants either a TEXT or --file LINES" + (", not both" if text else ": there is nothing to say"))
-    lines = read_lines(file) if file else [' '.join(text)]
-    if not file and Path(out).suffix.lower() != '.wav': raise ConfigError(f"--out is {out}: a text is written to a .wav file")
-    check_writable(Path(out)/'0001.wav' if file else out)
+    lines, whole = read_lines(file) if file else [' '.join(text)], Path(out).suffix.lower() == '.wav'
+    if not file and not whole: raise ConfigError(f"--out is {out}: a text is written to a .wav file")
+    check_writable(out if whole else Path(out)/'0001.wav')
     from amharic_tts.speak.inference import Voice
-    voice, failed = Voice.load(voice), 0
-    for n, line in enumerate(lines, 1):
-        path = Path(out)/f'{n:04d}.wav' if file else Path(out)
-        if not line.strip() and file: print(f"{file}, line {n} is empty: there is no {path.name}"); continue
-        try: speech = voice.say(line, speaker=speaker, speed=speed)
-        except DataError as e:
-            if not file: raise
-            print(f"{file}, line {n}: {e}", file=sys.stderr); failed += 1; continue
-        with writing(path): speech.save(path)
-        print(f"{path}  {speech.seconds:.2f} s")
-        for part in speech.unread: print(f"  not read: {part}", file=sys.stderr)
-        if speech.unheard: print(f"  never heard in training, so only guessed: {' '.join(speech.unheard)}", file=sys.stderr)
+    voice = Voice.load(voice)
+    if whole:
+        with writing(out): tell(voice.save_stream(out, '\n'.join(lines), speaker, speed))
+        return
+    failed = 0
+    for i, speech in voice.say_many(lines, speaker, speed):
+        path = Path(out)/f'{i + 1:04d}.wav'
+        if not lines[i].strip(): print(f"{file}, line {i + 1} is empty: there is no {path.name}")
+        elif isinstance(speech, DataError): print(f"{file}, line {i + 1}: {speech}", file=sys.stderr); failed += 1
+        else:
+            with writing(path): tell(speech.save(path))
     if failed: raise DataError(f"{failed} of {len(lines)} lines of {file} could not be spoken: see above")
+
+def tell(
+    saved,   # what `save_stream` or `Speech.save` gave
+):
+    "Say what was written, and what of the text is not in it."
+    print(f"{saved.path}  {saved.seconds:.2f} s")
+    for part in saved.unread: print(f"  not read: {part}", file=sys.stderr)
+    if saved.unheard: print(f"  never heard in training, so only guessed: {' '.join(saved.unheard)}", file=sys.stderr)
 
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOTDIR, errno.EISDIR, errno.EEXIST}
 

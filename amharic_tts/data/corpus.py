@@ -495,5 +495,8 @@ def merge_corpora(
             speaker = c.name if u.speaker == 'speaker' else u.speaker
             items.append((dataclasses.replace(u, id=id, audio=f'audio/{id}{Path(u.audio).suffix}', speaker=speaker, split=None, source=f'{c.name}/{u.id}'), c.audio_path(u)))
         dropped += [d | dict(id=f"{c.name}/{d['id']}") for d in c.dropped]
-    both = lambda key: '; '.join(f"{c.name}: {c.card.get(key, 'unknown')}" for c in corpora)
+    def both(key):
+        said = {}                                            # what it says → the corpora that say so
+        for c in corpora: said.setdefault(c.card.get(key, 'unknown'), []).append(c.name)
+        return '; '.join(f"{', '.join(who)}: {what}" for what, who in said.items())
     return build_corpus(dest, items, dropped, dict(name=name or Path(dest).absolute().name, licence=both('licence'), provenance=both('provenance')))

@@ -157,14 +157,29 @@ def encode(self: SimplifiedT3Model, text_ids: Tensor, text_lengths: Tensor, spea
     x = self.encoder(text_ids, mask, self.voice(speaker_ids))
     return x * mask, self.durations(x, mask)[..., 0], self.prosody(x, mask).tanh() if self.prosody else None
 
+@patch(as_prop=True)
+def reach(self: SimplifiedT3Model) -> int: return self.cfg.decoder_layers * (self.cfg.kernel_size // 2)     # frames on either side that a frame of the mel depends on
+
 @patch
-def decode(self: SimplifiedT3Model, encoder_outputs: Tensor, prosody: Tensor|None, durations: Tensor, n_frames: int|None = None, speaker_ids: Tensor|None = None) -> Tensor:
-    "Encoder outputs `(B, S, D)`, prosody `(B, S, P)` and whole durations `(B, S)` to a log-mel `(B, n_mels, T)`; padding is zero."
+def decode(
+    self: SimplifiedT3Model,
+    encoder_outputs: Tensor,       # `(B, S, D)`
+    prosody: Tensor|None,          # `(B, S, P)`
+    durations: Tensor,             # whole frames `(B, S)`
+    n_frames: int|None = None,     # padded length `T` of the result; default: the longest
+    speaker_ids: Tensor|None = None,  # `(B,)`
+    frames: range|None = None,     # only these of the `T` frames, as they are in the whole
+) -> Tensor:                       # log-mel `(B, n_mels, T)`; padding is zero
+    "Encoder outputs, prosody and durations to a log-mel."
     if self.color is not None: encoder_outputs = encoder_outputs + self.color(prosody)
     x, place = expand(encoder_outputs, durations, n_frames), place_in_token(durations, n_frames)
-    mask = sequence_mask(durations.sum(1), x.shape[1])[..., None]
+    mask, whole = sequence_mask(durations.sum(1), x.shape[1])[..., None], range(x.shape[1])
+    if frames is None: frames = whole
+    seen = whole[max(0, frames.start - self.reach):frames.stop + self.reach]                # what these frames depend on
+    x, place, mask = (t[:, seen.start:seen.stop] for t in (x, place, mask))
     mel = self.decoder(x, place, mask, self.voice(speaker_ids)).transpose(1, 2)
-    return (mel * self.mel_std + self.mel_mean) * mask.transpose(1, 2)
+    mel = (mel * self.mel_std + self.mel_mean) * mask.transpose(1, 2)
+    return mel[:, :, frames.start - seen.start:frames.stop - seen.start]
 
 # %% ../../nbs/32_model.ipynb #e7a4beef
 @patch

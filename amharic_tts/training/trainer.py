@@ -357,6 +357,7 @@ def _gradients(self: Trainer, batches, group: Group, counts, phase) -> list[dict
         with contextlib.nullcontext() if last else self.accelerator.no_sync(self.task.model):    # processes exchange gradients once a step
             with torch.autocast(self.device.type, self.amp, enabled=self.amp is not None):
                 sums = self.task.losses(b, self.step + 1, *([phase] if phase else []))
+            if not sums: out.append({}); continue                                                   # a phase whose time has not come
             if i >= group.real: sums = {k: s * 0 for k, s in sums.items()}                      # a stand-in
             self.accelerator.backward(weigh(sums, counts, weights) * self.world)                # DDP averages: undo it
         out.append({k: s.detach().float() for k, s in sums.items()})
@@ -377,9 +378,11 @@ def train_step(self: Trainer, group: Group) -> bool:   # was the step taken?
     self.task.model.train()
     counts, seen = self._count(group)
     batches, scaler, step_sums, norms = [to_device(b, self.device) for b in group.batches], self.accelerator.scaler, {}, []
+    idle = []
     for phase, optimizers in self.phases:
         for o in optimizers: o.zero_grad(set_to_none=True)
         sums = self._gradients(batches, group, counts, phase)
+        if not any(sums): idle += optimizers; continue
         norm = self._clip(optimizers)
         table = torch.stack([torch.stack([*s.values(), norm]) for s in sums]).tolist()          # the one wait for the device
         total = self._across({k: sum(row[j] for row in table) for j, k in enumerate(sums[0])})
@@ -392,10 +395,11 @@ def train_step(self: Trainer, group: Group) -> bool:   # was the step taken?
             scaler.update()
             if not math.isfinite(table[0][-1]): return self._refuse(batches, None)
         step_sums |= total; norms.append(table[0][-1])
-    for s in self.schedulers: s.step()
+    for s in self.schedulers:
+        if not any(s.optimizer is o for o in idle): s.step()
     self.refused, w = 0, self.window
     for k, v in step_sums.items(): w['sums'][k] = w['sums'].get(k, 0.) + v; w['counts'][k] = w['counts'].get(k, 0) + counts[k]
-    w['steps'] += 1; w['norm'] += max(norms); w['frames'] += seen['frames']; w['samples'] += seen['samples']
+    w['steps'] += 1; w['norm'] += max(norms, default=0.); w['frames'] += seen['frames']; w['samples'] += seen['samples']
     return True
 
 @patch
@@ -575,7 +579,7 @@ def validate(self: Trainer) -> bool:   # is this the best so far?
     start, best = time.perf_counter(), 0
     if self.main:
         measures, artifacts = self._measure()
-        best = int(math.isfinite(measures['loss']) and (self.best_score is None or measures['loss'] < self.best_score))
+        best = int(math.isfinite(measures['loss']) and (self.best_score is None or measures['loss'] < self.best_score or getattr(self.task, 'newest_is_best', False)))
         self.emit('val', **measures, best=bool(best), seconds=time.perf_counter() - start)
         self._show(artifacts)
     self.validated = self.step
