@@ -208,11 +208,12 @@ def mel_figure(
     true: Tensor,            # `(n_mels, T)`, log-mel
     painted: Tensor,         # `(n_mels, T)`
     audio: AudioConfig,
+    title: str = 'painted with predicted prosody, along the same durations',   # of the lower one
 ):                         # a matplotlib figure
-    "A recording's mel above the model's."
+    "A recording's mel above another."
     from matplotlib.figure import Figure        # here, because speaking needs no pictures and should start at once
     fig = Figure(figsize=(6, 3), dpi=72, layout='constrained')
-    for ax, mel, title in zip(fig.subplots(2, 1, sharex=True), (true, painted), ('recorded', 'painted with predicted prosody, along the same durations')):
+    for ax, mel, title in zip(fig.subplots(2, 1, sharex=True), (true, painted), ('recorded', title)):
         plot_mel(mel.numpy(), ax=ax, cfg=audio)
         ax.set_title(title, fontsize=8)
     fig.axes[0].set_xlabel('')
