@@ -175,5 +175,6 @@ def open_vocoder(
 ) -> Vocoder:
     "A vocoder by name; one that was made for other mels is refused."
     vocoder = GriffinLim(audio) if name == 'griffin-lim' else universal_vocoder() if name == 'universal' else load_vocoder(name)
-    vocoder.check(audio)
+    try: vocoder.check(audio)
+    except ConfigError as e: raise ConfigError(f"{e}. Or let the voice speak through griffin-lim (training.vocoder), which hears mels of any kind") from None
     return vocoder
