@@ -100,6 +100,8 @@ class TextConfig:
     "how pieces are learned: the likeliest split, or by merging pairs; read by the sentencepiece tokenizer only"
     gemination: str = ''
     "lexicon (.tsv) or trained marks (.npz) that say which consonants are held; read by the phones tokenizer only"
+    tokenizer_folder: str = ''
+    "a tokenizer that was saved (by `amharic-tts tokenizer train`, or the folder tokenizer/ of a voice), taken as it is: tokenizer, vocab_size and model_type are then not read. Empty: the tokenizer of training.init_from if there is one, else a new one"
 
 @dataclass(frozen=True)
 class DataConfig:
@@ -151,14 +153,14 @@ class VocoderConfig:
     "Size of the `Vocos` vocoder."
     dim: int = 256
     "width of its blocks"
-    layers: int = 8
+    layers: int = 6
     "blocks over the mel frames"
     ffn_dim: int = 768
     "width of the hidden layer in each block"
     kernel_size: int = 7
     "frames that a block's convolution sees"
-    refine: int = 4
-    "rounds of correction when it speaks: each brings the bands of the sound closer to those of the mel"
+    refine: int = 6
+    "rounds of correction: each brings the bands of the sound closer to those of the mel"
 
 @dataclass(frozen=True)
 class VocodingConfig:
@@ -171,15 +173,15 @@ class VocodingConfig:
     "share of the pieces that get another voice; another microphone; another room; noise (each is drawn by itself)"
     match: str = ''
     "voice folder whose mels it learns to hear, as that voice paints them along the recordings; without augmentation. Empty: the recordings' own mels"
-    mel_loss_weight: float = 4.0
+    mel_loss_weight: float = 8.0
     "mean absolute difference of the log-mels"
     spectral_loss_weight: float = 1.0
     "the same over spectrograms of seven resolutions"
     adversarial_from: int = 20000
     "step after which discriminators judge it, too"
-    adversarial_loss_weight: float = 1.0
+    adversarial_loss_weight: float = 0.15
     "what it pays for being found out"
-    feature_loss_weight: float = 3.0
+    feature_loss_weight: float = 1.5
     "what it pays for each way in which it differs from recordings in the layers of the discriminators"
     discriminator_width: int = 16
     "channels of the discriminators' first layers"
@@ -206,7 +208,11 @@ class TrainingConfig:
     task: Literal['acoustic', 'vocoder'] = 'acoustic'
     "what is trained: a voice's model, from text to mel, or a vocoder, from mel to sound"
     init_from: str = ''
-    "checkpoint or voice folder whose weights are the start; its tokenizer, sizes and speakers must be the same. For a vocoder: universal, or a .safetensors file of one. Empty: random"
+    "checkpoint or voice folder whose weights are the start; audio settings and sizes must be the same, tokens and speakers are matched by name. For a vocoder: universal, or a .safetensors file of one. Empty: random"
+    freeze_original_embeddings: bool = False
+    "keep the rows of the text embedding that came from training.init_from as they are: only those of new tokens learn"
+    freeze_until_index: int = 0
+    "keep the rows of the text embedding with ids below this as they are; read with training.init_from only"
     max_steps: int = 20000
     "optimizer steps"
     lr: float = 1e-3
@@ -245,6 +251,12 @@ class TrainingConfig:
     "newest checkpoints kept beside the best one"
     vocoder: str = 'universal'
     "what the voice speaks through: universal (ships with amharic_tts), griffin-lim (no training and a smeared sound: a diagnostic), or a vocoder's .safetensors file"
+
+    def __post_init__(self):
+        if self.freeze_until_index < 0: raise ConfigError(f"training.freeze_until_index is {self.freeze_until_index}: it wants the number of rows to keep, 0 for none")
+        for key in ('freeze_original_embeddings', 'freeze_until_index'):
+            if getattr(self, key) and self.task == 'vocoder': raise ConfigError(f"training.{key} is {getattr(self, key)}, but training.task is 'vocoder', which has no text embedding: leave it out")
+            if getattr(self, key) and not self.init_from: raise ConfigError(f"training.{key} is {getattr(self, key)}, but training.init_from is empty: random rows are not worth keeping. Name a checkpoint or voice folder, or leave it out")
 
 @dataclass(frozen=True)
 class Config:

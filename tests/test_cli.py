@@ -3,7 +3,7 @@ import json, os, signal, subprocess, sys, time, wave
 from pathlib import Path
 import pytest
 
-COMMANDS = ['normalize', 'phonemize', 'gemination train', 'tokenizer train', 'tokenizer merge', 'tokenizer inspect', 'corpus import', 'corpus synthesize', 'corpus split', 'train', 'say', 'evaluate', 'demo']
+COMMANDS = ['normalize', 'phonemize', 'gemination train', 'tokenizer train', 'tokenizer merge', 'tokenizer inspect', 'corpus import', 'corpus synthesize', 'corpus split', 'train', 'say', 'export', 'evaluate', 'demo']
 SCRIPT = Path(sys.executable).parent/'amharic-tts'
 ROOT = Path(__file__).parents[1]
 
@@ -66,6 +66,8 @@ def test_version(cli): assert cli('--version').out.strip() == 'amharic-tts 0.1.0
     (["no voice 'amm'", "Did you mean 'am'?"], 'corpus synthesize d --voice amm'),
     (['rate is 20'], 'corpus synthesize d --rate 20'),
     (['limit is 0'], 'corpus synthesize d --limit 0'),
+    (['no voice folder v'], 'export v d'),
+    (['VOICE, FOLDER must be given'], 'export'),
     (['no corpus folder c'], 'evaluate --voice v --data c'),
     (['limit is 2'], 'demo --limit 2 --out d'),
     (["'--training.lr'"], 'demo --training.rl 3'),
@@ -296,6 +298,24 @@ def test_from_python(trained):
             "assert s.wav.dtype == 'float32' and s.wav.ndim == 1 and s.sample_rate == 22050 and '<audio' in s._repr_html_()")
     done = subprocess.run([sys.executable, '-c', code, str(trained.voice)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+# ---- exporting
+
+def test_export(cli, refused, trained, tmp_path):
+    "To a folder that speaks where there is no torch; as the voice does."
+    pytest.importorskip('onnxscript'); pytest.importorskip('onnxruntime')
+    got = cli('export', trained.voice, tmp_path/'onnx')
+    assert got.status == 0 and 'largest differences from torch' in got.out and f"python {tmp_path/'onnx'/'speak.py'}" in got.out and got.err == '', got.out + got.err
+    no_torch = "import runpy, sys; sys.modules['torch'] = None; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    done = subprocess.run([sys.executable, '-c', no_torch, tmp_path/'onnx'/'speak.py', 'ሰላም ለዓለም። ደህና ነህ?', tmp_path/'a.wav', '--speed', '0.8'], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout + done.stderr == '', done.stderr
+    assert cli('say', '--voice', trained.voice, '--out', tmp_path/'b.wav', '--speed', 0.8, 'ሰላም ለዓለም። ደህና ነህ?').status == 0
+    assert seconds(tmp_path/'a.wav') == seconds(tmp_path/'b.wav') > 0.5
+    refused(2, ['exists and is not empty'], 'export', trained.voice, tmp_path/'onnx')
+    (tmp_path/'voice').mkdir()
+    refused(1, ['is no voice folder'], 'export', tmp_path/'voice', tmp_path/'other')
+    assert sorted(p.name for p in tmp_path.iterdir()) == ['a.wav', 'b.wav', 'onnx', 'voice']
 
 
 # ---- measuring

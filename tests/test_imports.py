@@ -7,7 +7,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
-MODULES = {'.'.join(p.relative_to(ROOT).with_suffix('').parts): p for p in sorted((ROOT/'amharic_tts').rglob('*.py')) if p.name not in ('__init__.py', '_modidx.py')}
+MODULES = {'.'.join(p.relative_to(ROOT).with_suffix('').parts): p for p in sorted((ROOT/'amharic_tts').rglob('*.py')) if p.name not in ('__init__.py', '_modidx.py') and 'assets' not in p.parts}
 
 
 def wanted(*keys):
@@ -30,7 +30,7 @@ def imported(module):
 
 
 def test_imports_are_declared():
-    known, owners = {name(r.name) for r in wanted('requirements', 'demo_requirements')}, md.packages_distributions()
+    known, owners = {name(r.name) for r in wanted('requirements', 'demo_requirements', 'onnx_requirements')}, md.packages_distributions()
     missing = set()
     for module in MODULES:
         for top in {i.split('.')[0] for i in imported(module)} - set(sys.stdlib_module_names) - {'amharic_tts'}:
@@ -40,15 +40,25 @@ def test_imports_are_declared():
 
 def test_requirements_are_installed():
     wrong = []
-    for r in wanted('requirements', 'dev_requirements', 'demo_requirements'):
+    for r in wanted('requirements', 'dev_requirements', 'demo_requirements', 'onnx_requirements'):
         if not r.specifier.contains(v := md.version(r.name), prereleases=True): wrong.append(f'{r} (installed: {v})')
     assert wrong == []
 
 
 def test_constraints_fit_the_requirements():
     pins = {name(l.split('==')[0]): l.split('==')[1] for l in (ROOT/'constraints.txt').read_text().split('\n') if l and l[0] != '#'}
-    for r in wanted('requirements', 'dev_requirements', 'demo_requirements'):
+    for r in wanted('requirements', 'dev_requirements', 'demo_requirements', 'onnx_requirements'):
         assert name(r.name) in pins and r.specifier.contains(Version(pins[name(r.name)])), r
+
+
+def test_the_exported_script_needs_little():
+    "What stands beside exported voices imports onnxruntime, numpy and the text front-end."
+    tree, found = ast.walk(ast.parse((ROOT/'amharic_tts'/'assets'/'speak.py').read_text(encoding='utf-8'))), set()
+    for node in tree:
+        if isinstance(node, ast.Import): found |= {a.name for a in node.names}
+        elif isinstance(node, ast.ImportFrom): found.add(node.module)
+    found = {f for f in found if f not in sys.stdlib_module_names}
+    assert {'numpy', 'onnxruntime', 'amharic_tts.core'} < found and all(f.startswith('amharic_tts.text.') for f in found - {'numpy', 'onnxruntime', 'amharic_tts.core'})
 
 
 def test_only_from_lower_rooms():

@@ -76,7 +76,7 @@ CHANGES = {'audio.n_fft': 2048, 'audio.win_length': 800, 'audio.fmin': 40.0, 'au
 
 
 # the same of a vocoder
-VOCODER_CHANGES = {'vocoder.dim': 48, 'vocoder.layers': 2, 'vocoder.ffn_dim': 32, 'vocoder.kernel_size': 5, 'vocoding.segment_frames': 24, 'vocoding.context_frames': 2, 'vocoding.augment': 0.0,
+VOCODER_CHANGES = {'vocoder.dim': 48, 'vocoder.layers': 2, 'vocoder.ffn_dim': 32, 'vocoder.kernel_size': 5, 'vocoder.refine': 1, 'vocoding.segment_frames': 24, 'vocoding.context_frames': 2, 'vocoding.augment': 0.0,
                    'vocoding.mel_loss_weight': 9.0, 'vocoding.spectral_loss_weight': 0.0, 'vocoding.adversarial_from': 0, 'vocoding.adversarial_loss_weight': 30.0, 'vocoding.feature_loss_weight': 30.0,
                    'vocoding.discriminator_width': 8, 'vocoding.discriminator_lr': 1e-2}
 
@@ -102,6 +102,6 @@ def test_settings_of_a_vocoder_change_the_weights(corpora, tmp_path):
 
 
 def test_no_setting_is_forgotten_here():
-    elsewhere = {'audio.sample_rate', 'audio.hop_length', 'audio.n_mels', 'text.vocab_size', 'text.model_type', 'text.gemination', 'data.workers', 'training.init_from', 'training.device', 'training.log_every',
-                 'training.val_every', 'training.sample_text', 'training.save_every', 'training.keep_last', 'training.task', 'training.vocoder', 'vocoder.refine', 'vocoding.match'}
+    elsewhere = {'audio.sample_rate', 'audio.hop_length', 'audio.n_mels', 'text.vocab_size', 'text.model_type', 'text.gemination', 'text.tokenizer_folder', 'data.workers', 'training.init_from', 'training.freeze_original_embeddings', 'training.freeze_until_index', 'training.device', 'training.log_every',
+                 'training.val_every', 'training.sample_text', 'training.save_every', 'training.keep_last', 'training.task', 'training.vocoder', 'vocoding.match'}
     assert set(CHANGES) | set(VOCODER_CHANGES) | elsewhere == {f'{s}.{k}' for s, d in to_dict(core.Config()).items() for k in d}

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['DISK', 'COMMANDS', 'normalize', 'phonemize', 'read_lines', 'texts', 'gemination_train', 'tokenizer_train',
            'tokenizer_merge', 'tokenizer_inspect', 'texts_of', 'corpus_import', 'corpus_synthesize', 'corpus_split',
-           'train', 'config_file', 'say', 'tell', 'writing', 'check_writable', 'evaluate', 'demo']
+           'train', 'config_file', 'say', 'tell', 'writing', 'check_writable', 'export', 'evaluate', 'demo']
 
 # %% ../../nbs/72_commands.ipynb #b5c22e01
 import errno, json, os, sys
@@ -266,6 +266,17 @@ def check_writable(
         if not os.access(path.parent, os.W_OK): raise PermissionError(13, 'its folder may not be written')
     except OSError as e: raise ConfigError(f"cannot write {path}: {e.strerror}") from None
 
+# %% ../../nbs/72_commands.ipynb #c32518b6
+def export(
+    voice: str,    # voice folder: RUN/voice of a training
+    folder: str,   # folder to make: three .onnx files, voice.json, tokenizer/ and speak.py
+):
+    "Export a voice to ONNX: it speaks with onnxruntime, without torch."
+    from amharic_tts.speak.export import export_onnx
+    from amharic_tts.speak.inference import Voice
+    with writing(folder): print(export_onnx(Voice.load(voice), folder))
+    print(f"hear it: python {Path(folder)/'speak.py'} 'ሰላም ለዓለም።' hello.wav")
+
 # %% ../../nbs/72_commands.ipynb #bb96e5ce
 def evaluate(
     *,
@@ -307,4 +318,4 @@ def demo(
 COMMANDS = {'normalize': normalize, 'phonemize': phonemize, 'gemination train': gemination_train,
             'tokenizer train': tokenizer_train, 'tokenizer merge': tokenizer_merge, 'tokenizer inspect': tokenizer_inspect,
             'corpus import': corpus_import, 'corpus synthesize': corpus_synthesize, 'corpus split': corpus_split,
-            'train': train, 'say': say, 'evaluate': evaluate, 'demo': demo}
+            'train': train, 'say': say, 'export': export, 'evaluate': evaluate, 'demo': demo}

@@ -261,10 +261,15 @@ def load_tokenizer(
 
 # %% ../../nbs/13_tokenizer.ipynb #9ee602b2
 def make_tokenizer(
-    cfg: TextConfig,   # which kind, and the size for subwords
+    cfg: TextConfig,   # which kind, and the size for subwords; or the folder of one that was saved
     texts=(),          # raw texts of the training part; read by 'sentencepiece' only
 ) -> Tokenizer:
     "The tokenizer that a config asks for."
+    if cfg.tokenizer_folder:
+        tok = load_tokenizer(cfg.tokenizer_folder)
+        if cfg.gemination and load_gemination(cfg.gemination).hash != tok.rules.get('gemination'):
+            raise ConfigError(f"text.gemination is {cfg.gemination}, but the tokenizer in {cfg.tokenizer_folder} was made {'with other marks' if 'gemination' in tok.rules else 'without marks'}: leave text.gemination or text.tokenizer_folder empty")
+        return tok
     if cfg.gemination and cfg.tokenizer != 'phones':
         raise ConfigError(f"text.gemination marks held consonants for phones, but text.tokenizer is '{cfg.tokenizer}', which would not read it: leave it empty, or take 'phones'")
     if cfg.tokenizer == 'sentencepiece': return train_sentencepiece(texts, cfg.vocab_size, cfg.model_type)

@@ -8,7 +8,6 @@ __all__ = ['VAL_CLIPS', 'VAL_SECONDS', 'Adversaries', 'VocoderTask', 'painted_me
 # %% ../../nbs/45a_vocoding.ipynb #a235e236
 from collections import Counter
 from copy import deepcopy
-from dataclasses import replace
 from pathlib import Path
 import torch
 import torch.nn as nn
@@ -64,7 +63,7 @@ class VocoderTask(Task):
         self.processor, self.spectral = AudioProcessor(config.audio), SpectralLoss(config.audio)
 
     @property
-    def newest_is_best(self) -> bool: return self.steps > self.config.vocoding.adversarial_from      # distances of spectra rise while it sounds better
+    def newest_is_best(self) -> bool: return self.steps > self.config.vocoding.adversarial_from      # distances of spectra rise, whatever it sounds like
 
     def configure_optimizers(self):
         c = self.config
@@ -107,10 +106,10 @@ def _validate(self: VocoderTask, loader):
     sums, shown, vocoder = Counter(), None, self.net.vocoder
     for batch in loader:
         mel, wav = batch['mel'], batch['wav']
-        said, used = vocoder(mel), vocoder(mel, refine=self.config.vocoder.refine)
-        sums.update({k: v.item() for k, v in self.spectra(said, wav).items()} | dict(mel_error=(self.processor.mel(used) - mel).abs().mean((1, 2)).sum().item(), n=len(wav)))
-        if shown is None: shown = mel[0].cpu(), used[0].cpu()
-    self.measures = {k: sums[k] / sums['n'] for k in ('mel_loss', 'spectral_loss', 'mel_error')}
+        said = vocoder(mel)
+        sums.update({k: v.item() for k, v in self.spectra(said, wav).items()} | dict(n=len(wav)))
+        if shown is None: shown = mel[0].cpu(), said[0].cpu()
+    self.measures = {k: sums[k] / sums['n'] for k in ('mel_loss', 'spectral_loss')}
     pictures = dict(copy=mel_figure(shown[0], self.processor.mel(shown[1]), self.config.audio, 'copied through its mel'), sample=(shown[1].numpy(), self.config.audio.sample_rate))
     return dict(loss=self.measures['mel_loss'] + self.measures['spectral_loss'], **self.measures), pictures
 
@@ -197,7 +196,7 @@ def _start(config) -> NeuralVocoder|None:
 
 def _initialise(task, start, say):
     "Take over the weights of a vocoder."
-    was, now = replace(start.net.cfg, refine=task.config.vocoder.refine), task.config.vocoder         # rounds of correction have no weights
+    was, now = start.net.cfg, task.config.vocoder
     if was != now: raise ConfigError(f"the vocoder to start from has other sizes ({was}) than this training's ({now}): use the same `vocoder` settings, or start from another")
     task.net.vocoder.load_state_dict(start.net.state_dict())
     say(f"starts from {start}")
