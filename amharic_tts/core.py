@@ -159,7 +159,7 @@ class VocoderConfig:
     "width of the hidden layer in each block"
     kernel_size: int = 7
     "frames that a block's convolution sees"
-    refine: int = 6
+    refine: int = 12
     "rounds of correction: each brings the bands of the sound closer to those of the mel"
 
 @dataclass(frozen=True)

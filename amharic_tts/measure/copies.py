@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from pystoi import stoi
 from ..audio import AudioProcessor, Vocoder
+from ..core import DataError
 from .evaluate import f0_track
 
 # %% ../../nbs/60a_copies.ipynb #01750e64
@@ -63,5 +64,6 @@ def measure_copies(
 ) -> Copies:
     "Let each vocoder copy each recording."
     wavs = list(wavs)
+    if not wavs: raise DataError("there is no recording to copy: give at least one")
     for v in vocoders.values(): v.check(ap.cfg, 'the recordings')
     return Copies({name: [copy_row(v, wav, ap) for wav in wavs] for name, v in vocoders.items()})
