@@ -221,16 +221,28 @@ class TrainingConfig:
     "the aligner's peak learning rate: its spectra are plain averages, and learn in a few dozen steps"
     warmup_steps: int = 500
     "steps of linear rise to the peak"
-    schedule: Literal['cosine', 'constant'] = 'cosine'
-    "what the learning rate does after the warm-up"
+    schedule: Literal['cosine', 'restarts', 'exponential', 'plateau', 'constant'] = 'cosine'
+    "what the learning rate does after the warm-up: fall along one cosine or along several, by the same factor each step, whenever validations stop improving, or nothing"
     final_lr: float = 1e-5
-    "where the cosine ends"
+    "where the falling ends: a cosine and exponential at max_steps, each cosine of restarts, and plateau never goes below it"
+    restart_steps: int = 5000
+    "steps of the first cosine of restarts"
+    restart_growth: float = 1.0
+    "each next cosine of restarts is so many times as long"
+    plateau_patience: int = 4
+    "validations without improvement after which plateau lowers the learning rate"
+    plateau_factor: float = 0.5
+    "plateau multiplies the learning rate by this"
     betas: tuple[float, float] = (0.9, 0.98)
     "AdamW's decay of its two moments"
     weight_decay: float = 0.01
     "AdamW's decay of weights (never of biases, norms and embeddings)"
     grad_clip: float = 1.0
     "largest gradient norm; longer gradients are scaled down to it"
+    explode_at: float = 100.0
+    "a step is refused, as one with NaN is, if its loss or gradient norm is more than so many times the median of the last 100 steps; 0: never"
+    ema_decay: float = 0.0
+    "validate with, and make the voice of, a running average of the weights, which keeps this share of itself at each step (0.999, say); 0: of the weights themselves"
     accumulate: int = 1
     "batches whose gradients make one step"
     precision: Literal['auto', 'fp32', 'bf16', 'fp16'] = 'auto'
@@ -247,12 +259,31 @@ class TrainingConfig:
     "what is spoken at each validation"
     save_every: int = 500
     "steps between checkpoints"
+    save_every_minutes: float = 0.0
+    "minutes after which a checkpoint is written in any case; 0: never"
+    save_every_epochs: int = 0
+    "epochs between checkpoints, written at their ends; 0: none"
     keep_last: int = 3
-    "newest checkpoints kept beside the best one"
+    "newest checkpoints kept beside the best ones"
+    keep_best: int = 1
+    "checkpoints of the best validations that are kept"
+    best_metric: str = 'loss'
+    "the validation's measure by which a checkpoint is the best (lower is better)"
+    patience: int = 0
+    "validations without improvement after which the training ends; 0: it goes on to max_steps"
+    wandb: str = ''
+    "project in Weights & Biases that losses, pictures and sounds are sent to as well (WANDB_MODE=offline keeps them here); empty: none"
     vocoder: str = 'universal'
     "what the voice speaks through: universal (ships with amharic_tts), griffin-lim (no training and a smeared sound: a diagnostic), or a vocoder's .safetensors file"
 
     def __post_init__(self):
+        wants = dict(restart_steps=(self.restart_steps >= 1, '1 or more'), restart_growth=(self.restart_growth >= 1, '1 (all of one length) or more'), plateau_patience=(self.plateau_patience >= 1, '1 or more'),
+                     plateau_factor=(0 < self.plateau_factor < 1, 'a number between 0 and 1'), explode_at=(self.explode_at == 0 or self.explode_at > 1, 'a number above 1 (100, say), or 0 for never'),
+                     ema_decay=(0 <= self.ema_decay < 1, 'a number below 1 (0.999, say), or 0 for none'), keep_best=(self.keep_best >= 1, '1 or more'), patience=(self.patience >= 0, 'a number of validations, or 0 for never'),
+                     save_every_minutes=(self.save_every_minutes >= 0, 'minutes, or 0 for never'), save_every_epochs=(self.save_every_epochs >= 0, 'epochs, or 0 for never'),
+                     final_lr=(self.schedule != 'exponential' or self.final_lr > 0, "a number above 0 with schedule 'exponential', which never reaches 0"))
+        for key, (fine, what) in wants.items():
+            if not fine: raise ConfigError(f"training.{key} is {getattr(self, key)}: it wants {what}")
         if self.freeze_until_index < 0: raise ConfigError(f"training.freeze_until_index is {self.freeze_until_index}: it wants the number of rows to keep, 0 for none")
         for key in ('freeze_original_embeddings', 'freeze_until_index'):
             if getattr(self, key) and self.task == 'vocoder': raise ConfigError(f"training.{key} is {getattr(self, key)}, but training.task is 'vocoder', which has no text embedding: leave it out")

@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['DISK', 'COMMANDS', 'normalize', 'phonemize', 'read_lines', 'texts', 'gemination_train', 'tokenizer_train',
            'tokenizer_merge', 'tokenizer_inspect', 'texts_of', 'corpus_import', 'corpus_synthesize', 'corpus_split',
-           'train', 'config_file', 'say', 'tell', 'writing', 'check_writable', 'export', 'evaluate', 'demo']
+           'train', 'preparer', 'find_lr', 'config_file', 'say', 'tell', 'writing', 'check_writable', 'export',
+           'evaluate', 'demo']
 
 # %% ../../nbs/72_commands.ipynb #b5c22e01
 import errno, json, os, sys
@@ -187,17 +188,48 @@ def train(
     from amharic_tts.data.corpus import Corpus
     settings = load_config(config_file(config), settings)
     corpus = Corpus.read(data)
-    from amharic_tts.training.run import train_here
+    from amharic_tts.training.run import is_main, train_here
     from amharic_tts.training.trainer import EXIT_CODES
-    vocoder = settings.training.task == 'vocoder'
-    if vocoder: from amharic_tts.training.vocoding import prepare_vocoder as prepare
-    else: from amharic_tts.training.tasks import prepare
-    with writing(out): end = train_here(out, settings, lambda: prepare(settings, corpus), resume)
+    vocoder, prepare = settings.training.task == 'vocoder', preparer(settings)
+    with writing(out): end = train_here(out, settings, lambda: prepare(settings, corpus, print if is_main() else lambda line: None), resume)
     made = Path(out)/'voice'
+    if not is_main(): return EXIT_CODES[end]           # one of several processes: the first says it
     if end in ('finished', 'stopped') and vocoder and not settings.vocoding.match: print(f"{end}. Let a voice speak through it: amharic-tts train … --training.vocoder {made/'vocoder.safetensors'}")
     elif end in ('finished', 'stopped'): print(f"{end}. Hear it: amharic-tts say --voice {made} --out hello.wav 'ሰላም ለዓለም።'")
     else: print(f"interrupted, and saved in {out}: the same command goes on from there")
     return EXIT_CODES[end]
+
+def preparer(settings):
+    "What makes the task that a config names."
+    if settings.training.task == 'vocoder': from amharic_tts.training.vocoding import prepare_vocoder as prepare
+    else: from amharic_tts.training.tasks import prepare
+    return prepare
+
+def find_lr(
+    *,
+    config: str,               # YAML file; or base, small, demo or vocoder, which ship with amharic_tts
+    data: str,                 # corpus folder
+    lowest: float = 1e-6,      # learning rate to begin with
+    highest: float = 1.0,      # and to end with
+    steps: int = 100,          # between them
+    out: str|None = None,      # PNG file for the curve
+    **settings,                # any setting of the config
+):
+    "Sweep over learning rates for some steps, and say which one to begin a training with. Nothing is kept of it."
+    from amharic_tts.data.corpus import Corpus
+    settings = load_config(config_file(config), settings)
+    corpus = Corpus.read(data)
+    if out is not None: check_writable(out)
+    from amharic_tts.core import seed_everything
+    from amharic_tts.training.find_lr import find_lr as sweep
+    seed_everything(settings.training.seed)
+    task, loader, _ = preparer(settings)(settings, corpus)
+    found = sweep(task, settings, loader, lowest=lowest, highest=highest, steps=steps)
+    for lr, loss in list(zip(found.lrs, found.smoothed))[::max(1, len(found.lrs) // 12)]: print(f"  {lr:.1e}  {loss:.4f}")
+    print(f"the loss falls fastest at {found.suggested:.1e}: --training.lr {found.suggested:.1e}")
+    if out is not None:
+        with writing(out): found.plot().savefig(out, format='png')
+        print(f"written: {out}")
 
 def config_file(
     name: str,   # a path, or base, small, demo, vocoder
@@ -318,4 +350,4 @@ def demo(
 COMMANDS = {'normalize': normalize, 'phonemize': phonemize, 'gemination train': gemination_train,
             'tokenizer train': tokenizer_train, 'tokenizer merge': tokenizer_merge, 'tokenizer inspect': tokenizer_inspect,
             'corpus import': corpus_import, 'corpus synthesize': corpus_synthesize, 'corpus split': corpus_split,
-            'train': train, 'say': say, 'export': export, 'evaluate': evaluate, 'demo': demo}
+            'train': train, 'find-lr': find_lr, 'say': say, 'export': export, 'evaluate': evaluate, 'demo': demo}

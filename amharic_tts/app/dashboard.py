@@ -80,7 +80,7 @@ def describe(e: dict) -> str|None:   # `None`: shown elsewhere
     say = dict(start=lambda: f"started on {e['device']}, {'fp32' if e['precision'] == 'no' else e['precision']}, {e['parameters']:,} parameters", resume=lambda: f"goes on from {e['checkpoint']}",
                pause=lambda: 'paused', unpause=lambda: 'resumed', lr=lambda: f"learning rate {e['was']:.2e} → {e['lr']:.2e}",
                checkpoint=lambda: f"saved {Path(e['path']).name} ({e['why']})", stop=lambda: f"stopped ({e['reason']})" if e['reason'] != 'stopped' else 'stopped',
-               end=lambda: 'finished' + (f"; the voice is in {e['voice']}/" if e.get('voice') else ''), warning=lambda: e['message'], error=lambda: e['message'])
+               end=lambda: ('finished' if e.get('reason') != 'patience' else 'finished, because validations stopped improving') + (f"; the voice is in {e['voice']}/" if e.get('voice') else ''), warning=lambda: e['message'], error=lambda: e['message'])
     return say[e['kind']]() if e['kind'] in say else None
 
 # %% ../../nbs/70_dashboard.ipynb #5e0ca7f2

@@ -7,7 +7,7 @@ __all__ = ['FORMAT', 'save_weights', 'load_weights', 'rng_state', 'set_rng_state
            'write_checkpoint', 'read_meta', 'verify_checkpoint', 'read_checkpoint', 'CheckpointManager']
 
 # %% ../../nbs/43_checkpoint.ipynb #f8e47f91
-import dataclasses, hashlib, json, os, random, shutil, time, warnings
+import dataclasses, hashlib, json, math, os, random, shutil, time, warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 import numpy as np, torch
@@ -76,7 +76,8 @@ class Checkpoint:
     model: dict                                   # name → tensor
     parts: dict = field(default_factory=dict)     # name → containers of numbers, strings and tensors
     extras: dict = field(default_factory=dict)    # name → tokenizer, config dataclass or JSON value
-    best_score: float|None = None                 # lowest validation loss so far
+    best_score: float|None = None                 # lowest score of a validation so far
+    measures: dict = field(default_factory=dict)  # of a validation of these very weights; empty where there was none
     path: Path|None = None                        # where it was loaded from
     meta: dict = field(default_factory=dict)      # `meta.json`, when loaded
 
@@ -144,7 +145,7 @@ def write_checkpoint(
         else: plain[name] = value
     files = {str(p.relative_to(folder)): dict(sha256=_hash_and_sync(p), size=p.stat().st_size) for p in sorted(folder.rglob('*')) if p.is_file()}
     meta = dict(format=FORMAT, version=__version__, torch=torch.__version__, time=time.time(), serial=serial, step=c.step, epoch=c.epoch,
-                best_score=c.best_score, **describe(c.extras), extras=plain, files=files)
+                best_score=c.best_score, measures={k: float(v) for k, v in c.measures.items() if math.isfinite(v)}, **describe(c.extras), extras=plain, files=files)
     meta = json.loads(json.dumps(meta))         # as it will be read: keys become strings
     meta['digest'] = _digest(meta)
     (folder/'meta.json').write_text(json.dumps(meta, indent=1, ensure_ascii=False), encoding='utf-8')
@@ -188,7 +189,8 @@ def read_checkpoint(
     if not folder.is_dir(): raise CheckpointError(f"there is no checkpoint folder {folder}")
     meta = verify_checkpoint(folder)
     parts = {p.stem: torch.load(p, map_location='cpu', weights_only=True) for p in sorted(folder.glob('*.pt')) if p.name in meta['files']}
-    return Checkpoint(meta['step'], meta['epoch'], load_weights(folder/'model.safetensors', device), parts, meta['extras'], meta['best_score'], folder.resolve(), meta)
+    return Checkpoint(meta['step'], meta['epoch'], load_weights(folder/'model.safetensors', device), parts, meta['extras'], meta['best_score'],
+                      meta.get('measures', {}), folder.resolve(), meta)
 
 # %% ../../nbs/43_checkpoint.ipynb #5b6133bc
 class CheckpointManager:
@@ -197,8 +199,11 @@ class CheckpointManager:
         folder,               # made when the first checkpoint is saved
         keep_last: int = 3,   # newest checkpoints that are kept, beside the best
         warn=None,            # function of a message; default `warnings.warn`
+        keep_best: int = 1,   # checkpoints with the lowest scores that are kept; `checkpoint_best` always is
+        metric: str = 'loss', # which of `Checkpoint.measures` is the score
     ):
         self.folder, self.keep_last, self.warn = Path(folder), max(1, keep_last), warn or (lambda m: warnings.warn(m, stacklevel=3))
+        self.keep_best, self.metric = max(1, keep_best), metric
 
     def list(self) -> list[Path]:
         "Checkpoint folders from oldest to newest; one whose `meta.json` cannot be read counts as newest, so that it is noticed."
@@ -206,6 +211,11 @@ class CheckpointManager:
             try: return read_meta(p)['serial']
             except CheckpointError: return float('inf')
         return sorted((p for p in self.folder.glob('checkpoint_epoch*_step*') if p.is_dir()), key=lambda p: (serial(p), p.name))
+
+    def scores(self) -> dict[Path, float]:
+        "Checkpoints that were validated, the best first."
+        known = {p: read_meta(p).get('measures', {}) for p in self.list() if _readable(p)}
+        return dict(sorted(((p, m[self.metric]) for p, m in known.items() if self.metric in m), key=lambda x: x[1]))
 
     def link(self, name: str) -> Path|None:
         "What `checkpoint_latest` or `checkpoint_best` points at."
@@ -284,8 +294,9 @@ def _space(folder):
 
 @patch
 def _prune(self: CheckpointManager):
-    "Discard all but the newest `keep_last`, the best and the latest. A failure is a warning: the new checkpoint is safe."
+    "Discard all but the newest `keep_last`, the `keep_best` best and the latest. A failure is a warning: the new checkpoint is safe."
     keep = {self.link('best'), self.link('latest')} | set([p for p in self.list() if _readable(p)][-self.keep_last:])
+    if self.keep_best > 1: keep |= set(list(self.scores())[:self.keep_best])
     for p in self.list():
         if p not in keep and _readable(p):      # what this version cannot read is not its to delete
             try: self._discard(p)

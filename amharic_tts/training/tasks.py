@@ -50,9 +50,10 @@ class Task:
     def weights(self, step: int) -> dict[str, float]:
         "What each part counts in the total."
         raise NotImplementedError
-    def validate(self, loader, step: int) -> tuple[dict, dict]:
-        "Scalar measures, among them 'loss' (lower is better), and artifacts: figures and `(wav, rate)` by name."
+    def validate(self, loader, step: int, total=dict) -> tuple[dict, dict]:
+        "Scalar measures, among them 'loss' (lower is better), and artifacts: figures and `(wav, rate)` by name. `loader` may be this process's share: `total` adds up a dictionary of numbers over all processes."
         raise NotImplementedError
+    metrics = None            # names of the measures, where they are known beforehand
     def checkpoint_extras(self) -> dict:
         "What explains a checkpoint: tokenizer, speakers, where the data came from."
         return {}
@@ -143,6 +144,11 @@ class AcousticTask(Task):
         self.loss, self.vocoder = TTSLoss(config.loss, config.model.prosody_dim), open_vocoder(config.training.vocoder, config.audio)
         self.measures, self.frozen = {}, []      # rows of the text embedding that stay as they are: see `44_adapt`
 
+    @property
+    def metrics(self) -> tuple:
+        prosody, align = self.config.model.prosody_dim > 0, self.config.data.durations != 'boundaries'
+        return ('loss', 'mel_loss', 'duration_loss', *['prosody_loss'] * prosody, *['align_loss'] * align, 'spoken_mel_loss')
+
     def counts(self, batch):
         there = dict(align_loss='durations' not in batch, prosody_loss=self.config.model.prosody_dim > 0)
         return {k: n for k, n in self.loss.counts(batch).items() if there.get(k, True)}
@@ -176,7 +182,7 @@ def configure_optimizers(self: AcousticTask):
 
 # %% ../../nbs/45_tasks.ipynb #a26e411c
 @patch
-def validate(self: AcousticTask, loader, step: int):
+def validate(self: AcousticTask, loader, step: int, total=dict):
     "Loss parts over the whole split; pictures of its first utterance, and the sample sentence, spoken."
     sums, counts, shown = Counter(), Counter(), None
     for batch in loader:
@@ -186,10 +192,11 @@ def validate(self: AcousticTask, loader, step: int):
         for k, v in parts.items(): sums[k] += v.item()
         for k, n in self.counts(batch).items(): counts[k] += n
         if shown is None: shown = batch, {k: v for k, v in out.items() if v is not None}
+    sums, counts = total(sums), total(counts)
     counts['spoken_mel_loss'] = counts['mel_loss']
     self.measures = {k: sums[k] / counts[k] for k in sums}
     loss = self.measures['spoken_mel_loss'] + self.config.loss.duration_loss_weight * self.measures['duration_loss']
-    return dict(loss=loss, **self.measures), self._artifacts(*shown)
+    return dict(loss=loss, **self.measures), self._artifacts(*shown) if shown else {}
 
 @patch
 def _artifacts(self: AcousticTask, batch, out):

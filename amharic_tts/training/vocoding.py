@@ -62,6 +62,8 @@ class VocoderTask(Task):
         self.model = self.net = Adversaries(config)
         self.processor, self.spectral = AudioProcessor(config.audio), SpectralLoss(config.audio)
 
+    metrics = 'loss', 'mel_loss', 'spectral_loss'
+
     @property
     def newest_is_best(self) -> bool: return self.steps > self.config.vocoding.adversarial_from      # distances of spectra rise, whatever it sounds like
 
@@ -96,21 +98,23 @@ class VocoderTask(Task):
 
 # %% ../../nbs/45a_vocoding.ipynb #fbfbb454
 @patch
-def validate(self: VocoderTask, loader, step: int):
+def validate(self: VocoderTask, loader, step: int, total=dict):
     "Distances over whole recordings; a picture and the sound of the first."
     self.steps = step                    # a training that was finished already takes no step, and its card still says how many it took
-    with torch.autocast(next(self.net.parameters()).device.type, enabled=False): return self._validate(loader)     # in full precision, as in use
+    with torch.autocast(next(self.net.parameters()).device.type, enabled=False): return self._validate(loader, total)     # in full precision, as in use
 
 @patch
-def _validate(self: VocoderTask, loader):
+def _validate(self: VocoderTask, loader, total):
     sums, shown, vocoder = Counter(), None, self.net.vocoder
     for batch in loader:
         mel, wav = batch['mel'], batch['wav']
         said = vocoder(mel)
         sums.update({k: v.item() for k, v in self.spectra(said, wav).items()} | dict(n=len(wav)))
         if shown is None: shown = mel[0].cpu(), said[0].cpu()
+    sums = total(sums)
     self.measures = {k: sums[k] / sums['n'] for k in ('mel_loss', 'spectral_loss')}
-    pictures = dict(copy=mel_figure(shown[0], self.processor.mel(shown[1]), self.config.audio, 'copied through its mel'), sample=(shown[1].numpy(), self.config.audio.sample_rate))
+    if shown is None: pictures = {}
+    else: pictures = dict(copy=mel_figure(shown[0], self.processor.mel(shown[1]), self.config.audio, 'copied through its mel'), sample=(shown[1].numpy(), self.config.audio.sample_rate))
     return dict(loss=self.measures['mel_loss'] + self.measures['spectral_loss'], **self.measures), pictures
 
 # %% ../../nbs/45a_vocoding.ipynb #445f85f2
