@@ -248,7 +248,7 @@ def read_address(
         elif plain: out.append(spell_letters(plain) if len(plain) < 3 else read_latin(piece))
         elif '፩' <= piece <= '፼': out.append(cardinal(ethiopic_value(piece)))
         elif piece == '_' and address[0] == '#': continue                             # words of a hashtag
-        else: out += [_SIGNS.get(c) or SYMBOLS.get(c, 'ምልክት') for c in piece]      # a sign without a name is "a sign"
+        else: out += [_SIGNS.get(c) or SYMBOLS.get(c, 'ምልክት') for c in piece if c != GEMINATION]      # a sign without a name is "a sign"; a mark without a letter is nothing
     return ' '.join(out)
 
 # %% ../../nbs/10c_foreign.ipynb #55096cf8
