@@ -50,7 +50,7 @@ def test_version(cli): assert cli('--version').out.strip() == 'amharic-tts 0.1.0
     (['--sped', "Did you mean '--speed'?"], 'say --voice v --out a.wav --sped 2 x'),
     (['--training.max_step', "'--training.max_steps'"], 'train --config base --data c --out r --training.max_step 3'),
     (['--training.max_steps', 'int', "'ten'"], 'train --config base --data c --out r --training.max_steps ten'),
-    (['--training.schedule', 'cosine, constant'], 'train --config base --data c --out r --training.schedule cosin'),
+    (['--training.schedule', 'cosine, restarts, exponential, plateau, constant'], 'train --config base --data c --out r --training.schedule cosin'),
     (['--data, --out must be given'], 'train --config base'),
     (['no config file nothing.yaml'], 'train --config nothing.yaml --data c --out r'),
     (['no corpus folder c'], 'train --config base --data c --out r'),
