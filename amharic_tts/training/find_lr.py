@@ -96,7 +96,7 @@ def _sweep(trainer, groups, rates, stop_at) -> LRCurve:
         trainer.step += 1
         smoothed = smooth(losses)
         if not math.isfinite(losses[-1]) or smoothed[-1] > stop_at * smoothed.min() > 0: break
-    if len(losses) < 4: raise DataError(f"the sweep ended after {len(losses)} steps, at a learning rate of {rates[len(losses) - 1]:.2g}: begin with a lower one")
+    if len(losses) < 4: raise DataError(f"the sweep ended after {len(losses)} steps, at a learning rate of {lr:.2g}: begin with a lower one")
     smoothed, lrs = smooth(losses), rates[:len(losses)]
     return LRCurve(lrs, np.array(losses), smoothed, steepest(lrs, smoothed))
 
