@@ -245,6 +245,8 @@ class TrainingConfig:
     "validate with, and make the voice of, a running average of the weights, which keeps this share of itself at each step (0.999, say); 0: of the weights themselves"
     accumulate: int = 1
     "batches whose gradients make one step"
+    gradient_checkpointing: bool = False
+    "compute the inside of the model's blocks again in the backward pass instead of keeping it: about half of the memory, a quarter to two thirds more time"
     precision: Literal['auto', 'fp32', 'bf16', 'fp16'] = 'auto'
     "auto takes bf16 where the device computes in it, else fp32"
     device: Literal['auto', 'cpu', 'cuda', 'mps'] = 'auto'

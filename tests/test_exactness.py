@@ -52,7 +52,7 @@ def everything(folder):
         elif isinstance(x, (list, tuple)): [walk(f'{name}/{i}', v) for i, v in enumerate(x)]
         else: flat[name] = x
     c = CheckpointManager(folder/'checkpoints').load('latest')
-    trainer = {k: v for k, v in c.parts['trainer'].items() if k not in ('window', 'lap')} | {k: {n: v for n, v in c.parts['trainer'][k].items() if n not in ('wait', 'busy')} for k in ('window', 'lap')}     # but for what the clock said
+    trainer = {k: v for k, v in c.parts['trainer'].items() if k not in ('window', 'lap')} | {k: {n: v for n, v in c.parts['trainer'][k].items() if n != 'seconds'} for k in ('window', 'lap')}     # but for what the clock said
     walk('', dict(model=c.model, best_score=c.best_score, measures=c.measures, step=c.step, **c.parts | dict(trainer=trainer)))
     return flat
 

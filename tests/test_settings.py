@@ -103,6 +103,6 @@ def test_settings_of_a_vocoder_change_the_weights(corpora, tmp_path):
 
 def test_no_setting_is_forgotten_here():
     elsewhere = {'audio.sample_rate', 'audio.hop_length', 'audio.n_mels', 'text.vocab_size', 'text.model_type', 'text.gemination', 'text.tokenizer_folder', 'data.workers', 'training.init_from', 'training.freeze_original_embeddings', 'training.freeze_until_index', 'training.device', 'training.log_every',
-                 'training.val_every', 'training.sample_text', 'training.save_every', 'training.keep_last', 'training.save_every_minutes', 'training.save_every_epochs', 'training.keep_best', 'training.best_metric', 'training.patience', 'training.wandb',
+                 'training.val_every', 'training.sample_text', 'training.save_every', 'training.keep_last', 'training.save_every_minutes', 'training.save_every_epochs', 'training.keep_best', 'training.best_metric', 'training.patience', 'training.wandb', 'training.gradient_checkpointing',
                  'training.restart_steps', 'training.restart_growth', 'training.plateau_patience', 'training.plateau_factor', 'training.explode_at', 'training.ema_decay', 'training.task', 'training.vocoder', 'vocoding.match'}
     assert set(CHANGES) | set(VOCODER_CHANGES) | elsewhere == {f'{s}.{k}' for s, d in to_dict(core.Config()).items() for k in d}

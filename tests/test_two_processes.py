@@ -41,7 +41,7 @@ def main(folder, steps, accumulate):
     training = dict(max_steps=int(steps), warmup_steps=3, schedule='plateau', plateau_patience=1, plateau_factor=0.9, lr=0.03, device='cpu', precision='fp32', log_every=1, val_every=5, save_every=10,
                     accumulate=int(accumulate), ema_decay=0.9, keep_best=3)
     loader = DataLoader([dict(x=x, id=i) for i, x in enumerate(torch.linspace(-1, 1, 33))], batch_sampler=Batches(),
-                        collate_fn=lambda items: dict(x=torch.stack([i['x'] for i in items])[:, None], ids=[i['id'] for i in items]))
+                        collate_fn=lambda items: dict(x=torch.stack([i['x'] for i in items])[:, None], ids=[i['id'] for i in items], mel_lengths=torch.ones(len(items)).long()))
     Path(folder).mkdir(exist_ok=True)
     return Trainer(Curve(folder), from_dict(Config, dict(training=training)), loader, DataLoader(loader.dataset, batch_size=12, collate_fn=loader.collate_fn), folder).fit()
 

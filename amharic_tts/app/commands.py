@@ -5,12 +5,13 @@
 # %% auto #0
 __all__ = ['DISK', 'COMMANDS', 'normalize', 'phonemize', 'read_lines', 'texts', 'gemination_train', 'tokenizer_train',
            'tokenizer_merge', 'tokenizer_inspect', 'texts_of', 'corpus_import', 'corpus_synthesize', 'corpus_split',
-           'train', 'preparer', 'find_lr', 'config_file', 'say', 'tell', 'writing', 'check_writable', 'export',
-           'evaluate', 'demo']
+           'train', 'with_batch', 'preparer', 'find_lr', 'config_file', 'say', 'tell', 'writing', 'check_writable',
+           'export', 'evaluate', 'demo']
 
 # %% ../../nbs/72_commands.ipynb #b5c22e01
 import errno, json, os, sys
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
@@ -182,6 +183,7 @@ def train(
     data: str,             # corpus folder
     out: str,              # run folder: checkpoints, samples, events, and at the end voice/
     resume: str = 'auto',  # auto: from the newest checkpoint, if there is one; never; or the folder of a checkpoint
+    batch: str|None = None,  # auto: find a data.batch_frames that fits this machine and is fast on it, before the first step
     **settings,            # any setting of the config
 ):
     "Train a voice, or with the config vocoder a vocoder. Ctrl-C saves and leaves; the same command goes on from there."
@@ -191,6 +193,7 @@ def train(
     from amharic_tts.training.run import is_main, train_here
     from amharic_tts.training.trainer import EXIT_CODES
     vocoder, prepare = settings.training.task == 'vocoder', preparer(settings)
+    if batch is not None: settings = with_batch(settings, batch, corpus, Path(out), resume)
     with writing(out): end = train_here(out, settings, lambda: prepare(settings, corpus, print if is_main() else lambda line: None), resume)
     made = Path(out)/'voice'
     if not is_main(): return EXIT_CODES[end]           # one of several processes: the first says it
@@ -198,6 +201,24 @@ def train(
     elif end in ('finished', 'stopped'): print(f"{end}. Hear it: amharic-tts say --voice {made} --out hello.wav 'ሰላም ለዓለም።'")
     else: print(f"interrupted, and saved in {out}: the same command goes on from there")
     return EXIT_CODES[end]
+
+def with_batch(settings, batch: str, corpus, out: Path, resume: str):
+    "The settings, with a `data.batch_frames` for this machine; a run that has begun keeps its own."
+    if batch != 'auto': raise ConfigError(f"--batch is '{batch}': it knows auto only. For a number of frames use --data.batch_frames")
+    if int(os.environ.get('WORLD_SIZE', 1)) > 1: raise ConfigError("--batch auto is for one process: find the number with one, and give it to all with --data.batch_frames")
+    from amharic_tts.training.checkpoint import CheckpointManager
+    if resume != 'never' and (found := CheckpointManager(out/'checkpoints').list()):
+        frames = load_config(found[-1]/'config.yaml').data.batch_frames
+        print(f"{out} has begun with {frames:,} frames a batch, and goes on with them")
+    else:
+        from amharic_tts.training.batch_size import search_batch_frames
+        from amharic_tts.training.step import Stepper
+        task, loader, _ = preparer(settings)(settings, corpus)
+        stepper = Stepper(task, settings.training)
+        found = search_batch_frames(task, loader, stepper.optimizers, stepper.amp)
+        frames = found.frames
+        print(f"{found}: --data.batch_frames {frames}")
+    return replace(settings, data=replace(settings.data, batch_frames=frames))
 
 def preparer(settings):
     "What makes the task that a config names."

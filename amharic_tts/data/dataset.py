@@ -18,7 +18,7 @@ from fastcore.basics import patch
 from torch.utils.data import DataLoader, Dataset, Sampler
 from tqdm.auto import tqdm
 from .. import audio
-from ..core import AudioConfig, DataConfig, DataError, atomic_write, config_hash, save_config
+from ..core import AudioConfig, ConfigError, DataConfig, DataError, atomic_write, config_hash, save_config
 from ..audio import AudioProcessor
 from .corpus import Corpus, Utterance
 from .durations import boundaries_to_durations
@@ -110,6 +110,7 @@ def _try(*args):
 @contextmanager
 def one_thread_pool(workers):
     "Threads in which torch uses one core each."
+    if workers < 1: raise ConfigError(f"data.workers is {workers}: at least one has to read")
     before = torch.get_num_threads()
     pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
     try: yield pool

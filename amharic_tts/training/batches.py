@@ -23,6 +23,13 @@ class Group:
     real: int        # this many of them count; another may be a stand-in
     ends: bool       # nothing is left of the epoch after this step
 
+def _read(stream):
+    "The next batch; processes that read may die."
+    try: return next(stream)
+    except RuntimeError as e:
+        if 'DataLoader worker' not in str(e): raise
+        raise DataError(f"the process that reads data died ({str(e).splitlines()[0]}): most often there is not enough memory for so many. Give the DataLoader fewer workers (num_workers=0 reads in a thread), and start again") from e
+
 def step_groups(
     loader: DataLoader,      # its batch sampler has `set_epoch`
     epoch: int = 0,          # where to start
@@ -49,7 +56,7 @@ def step_groups(
                                  pin_memory=torch.cuda.is_available(), generator=torch.Generator().manual_seed(epoch)))
         for g, n in zip(groups, rounds):
             position += len(g)
-            yield Group(epoch, position, now, [next(stream) for _ in range(n)], len(g[rank::world]), position == len(batches))
+            yield Group(epoch, position, now, [_read(stream) for _ in range(n)], len(g[rank::world]), position == len(batches))
         epoch, position, plan = epoch + 1, 0, None
 
 # %% ../../nbs/43b_batches.ipynb #dba3b5c3
@@ -77,14 +84,13 @@ class OnDevice:
 # %% ../../nbs/43b_batches.ipynb #0291a237
 def prefetch(
     items,            # an iterator, consumed in a thread
-    depth: int = 2,   # how many items it may be ahead
+    depth=lambda: 2,  # function → how many items may wait; asked before each
 ):                    # generator of the same items
     "Compute the next items while the caller works on this one."
-    waiting, done = queue.Queue(depth), threading.Event()
+    waiting, taken, done = queue.Queue(), threading.Condition(), threading.Event()
     def put(x):
-        while not done.is_set():
-            try: return waiting.put(x, timeout=0.1)
-            except queue.Full: pass
+        with taken: taken.wait_for(lambda: waiting.qsize() < max(1, depth()) or done.is_set())
+        waiting.put(x)
     def work():
         try:
             for x in items:
@@ -97,11 +103,12 @@ def prefetch(
     try:
         while True:
             x, error = waiting.get()
+            with taken: taken.notify()
             if isinstance(error, StopIteration): return
             if error is not None: raise error
             yield x
     finally:
-        done.set()
+        with taken: done.set(); taken.notify()
         thread.join(10)      # a thread that is inside torch when Python ends would abort the process
 
 # %% ../../nbs/43b_batches.ipynb #712bccd5

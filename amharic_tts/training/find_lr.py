@@ -15,7 +15,8 @@ from ..core import Config, ConfigError, DataError
 from .batches import prefetch, step_groups
 from .checkpoint import rng_state, set_rng_state
 from .running import Usual
-from .trainer import Trainer, new_window
+from .step import new_window
+from .trainer import Trainer
 
 # %% ../../nbs/46b_find_lr.ipynb #ff7b59b9
 def smooth(
@@ -93,7 +94,6 @@ def _sweep(trainer, groups, rates, stop_at) -> LRCurve:
         trainer.window = new_window()
         if not trainer.train_step(next(groups)): break              # no number any more
         losses.append(trainer.means(trainer.window)['loss'])
-        trainer.step += 1
         smoothed = smooth(losses)
         if not math.isfinite(losses[-1]) or smoothed[-1] > stop_at * smoothed.min() > 0: break
     if len(losses) < 4: raise DataError(f"the sweep ended after {len(losses)} steps, at a learning rate of {lr:.2g}: begin with a lower one")
