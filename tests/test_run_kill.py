@@ -37,7 +37,7 @@ class Pair:
 
 
 def make():
-    loader = DataLoader([dict(x=x) for x in torch.linspace(-1, 1, 60)], batch_sampler=Batches(), collate_fn=lambda items: dict(x=torch.stack([i['x'] for i in items])[:, None]))
+    loader = DataLoader([dict(x=x) for x in torch.linspace(-1, 1, 60)], batch_sampler=Batches(), collate_fn=lambda items: dict(x=torch.stack([i['x'] for i in items])[:, None], ids=[str(float(i['x'])) for i in items], mel_lengths=torch.ones(len(items)).long()))
     return Pair(), loader, DataLoader(loader.dataset, batch_size=60, collate_fn=loader.collate_fn)
 
 

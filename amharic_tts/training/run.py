@@ -11,9 +11,8 @@ import fcntl, itertools, json, os, socket, subprocess, sys, threading, time
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 import numpy as np
-from accelerate.state import PartialState
 from fastcore.basics import patch
-from ..core import AmharicTTSError, Config, ConfigError, DeviceType, atomic_write, load_config, nearest, resolve_device, save_config, seed_everything
+from ..core import AmharicTTSError, Config, ConfigError, atomic_write, load_config, nearest, save_config, seed_everything
 from .events import EventLog, ProgressBar, default_observers, read_events, whole_lines
 from .trainer import ORDERS, Trainer
 
@@ -113,11 +112,6 @@ def is_main() -> bool:
     "Is this the process that writes: the only one, or the first of those that `accelerate launch` or `torchrun` started?"
     return int(os.environ.get('RANK', 0)) == 0
 
-def _in_turn(make, config: Config):
-    "What `make` makes; the first process goes first."
-    if int(os.environ.get('WORLD_SIZE', 1)) == 1: return make()
-    with PartialState(cpu=resolve_device(config.training.device) is DeviceType.CPU).main_process_first(): return make()
-
 def _check_resume(folder: RunFolder, resume):
     if resume == 'never' and has_checkpoints(folder): raise ConfigError(f"{folder.path} holds a training already: go on with resume 'auto', or choose another folder")
 
@@ -135,7 +129,7 @@ def train_here(
         try:
             if is_main(): save_config(config, folder.config)
             seed_everything(config.training.seed)
-            task, train, val = _in_turn(make, config)
+            task, train, val = make()
             trainer = Trainer(task, config, train, val, folder.path, resume, [*default_observers(folder.path, config), ProgressBar(), *observers], folder)
         except BaseException as e:
             if is_main(): EventLog(folder.events).on_event(dict(kind='error', time=time.time(), step=0, message=str(e) if isinstance(e, AmharicTTSError) else f'{type(e).__name__}: {e}'))

@@ -95,6 +95,7 @@ def _count(self: Stepper, group: Group) -> tuple[dict, dict]:
     "Elements of each loss part in the whole step; frames and utterances, for the log."
     counts, seen = defaultdict(int), dict(frames=0, samples=0)
     for i, b in enumerate(group.batches):
+        if lack := {'ids', 'mel_lengths'} - set(b): raise ConfigError(f"the batches of this task have no {', '.join(sorted(lack))}: collate them to dictionaries with ids (names) and mel_lengths (B,), by which they are counted, named and cut")
         for k, n in self.task.counts(b).items(): counts[k] += int(n) * (i < group.real)
     for b in group.batches[:group.real]:
         seen['frames'] += int(b['mel_lengths'].sum()); seen['samples'] += len(b['ids'])
