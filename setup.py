@@ -7,7 +7,7 @@ here = Path(__file__).parent
 parser = ConfigParser(delimiters=['='], interpolation=None)
 parser.read(here / 'settings.ini', encoding='utf-8')
 cfg = parser['DEFAULT']
-demo, onnx, wandb, dev = (cfg[f'{extra}_requirements'].split() for extra in ('demo', 'onnx', 'wandb', 'dev'))
+demo, onnx, wandb, hf, dev = (cfg[f'{extra}_requirements'].split() for extra in ('demo', 'onnx', 'wandb', 'hf', 'dev'))
 readme = here / 'README.md'
 
 setup(
@@ -19,7 +19,7 @@ setup(
     package_data={'amharic_tts': ['assets/*', 'assets/**/*']},
     python_requires=f">={cfg['min_python']}",
     install_requires=cfg['requirements'].split(),
-    extras_require={'demo': demo, 'onnx': onnx, 'wandb': wandb, 'dev': dev + demo + onnx},
+    extras_require={'demo': demo, 'onnx': onnx, 'wandb': wandb, 'hf': hf, 'dev': dev + demo + onnx + hf},
     entry_points={'console_scripts': cfg['console_scripts'].split()},
     zip_safe=False,
 )

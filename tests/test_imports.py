@@ -30,7 +30,7 @@ def imported(module):
 
 
 def test_imports_are_declared():
-    known, owners = {name(r.name) for r in wanted('requirements', 'demo_requirements', 'onnx_requirements', 'wandb_requirements')}, md.packages_distributions()
+    known, owners = {name(r.name) for r in wanted('requirements', 'demo_requirements', 'onnx_requirements', 'wandb_requirements', 'hf_requirements')}, md.packages_distributions()
     missing = set()
     for module in MODULES:
         for top in {i.split('.')[0] for i in imported(module)} - set(sys.stdlib_module_names) - {'amharic_tts'}:

@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['DISK', 'COMMANDS', 'normalize', 'phonemize', 'read_lines', 'texts', 'gemination_train', 'tokenizer_train',
-           'tokenizer_merge', 'tokenizer_inspect', 'texts_of', 'corpus_import', 'corpus_synthesize', 'corpus_split',
-           'train', 'with_batch', 'preparer', 'find_lr', 'config_file', 'say', 'tell', 'writing', 'check_writable',
-           'export', 'evaluate', 'demo']
+           'tokenizer_merge', 'tokenizer_inspect', 'texts_of', 'corpus_import', 'list_losses', 'corpus_align',
+           'corpus_download', 'corpus_merge', 'corpus_export', 'corpus_synthesize', 'corpus_split', 'train',
+           'with_batch', 'preparer', 'find_lr', 'config_file', 'say', 'tell', 'writing', 'check_writable', 'export',
+           'evaluate', 'demo']
 
 # %% ../../nbs/72_commands.ipynb #b5c22e01
 import errno, json, os, sys
@@ -132,20 +133,105 @@ def texts_of(
 
 # %% ../../nbs/72_commands.ipynb #753d1250
 def corpus_import(
-    source: str,                 # folder with metadata.csv or manifest.jsonl, or one of these files
+    source: str,                 # folder with metadata.csv or manifest.jsonl, or one of these files; a folder of Common Voice, Kaldi or Hugging Face; a video or sound file with subtitles, or a folder of them
     dest: str,                   # corpus folder to make
     *,
-    speaker: str|None = None,    # who speaks in rows that name nobody
+    speaker: str|None = None,    # who speaks in rows and cues that name nobody
     name: str|None = None,       # of the corpus; else that of DEST
     licence: str = 'unknown',    # of the recordings
-    list_dropped: bool = False,  # list each row that was left out, with the reason
+    subtitles: str|None = None,  # .srt, .vtt or .ass of a media file; without it the one beside it with its name
+    correct: Literal['auto', 'report', 'none'] = 'auto',  # subtitles that are off: auto corrects what it is sure of, report stops with the finding, none takes the times as they are
+    shift: float|None = None,    # seconds to add to the times of the subtitles; nothing is then looked for
+    stretch: float|None = None,  # factor of the times of the subtitles, applied before the shift
+    max_seconds: float = 15.0,   # longest clip cut by subtitles
+    kind: Literal['auto', 'metadata', 'jsonl', 'commonvoice', 'kaldi', 'hf'] = 'auto',  # what SOURCE is; auto: what it looks like
+    splits: bool = False,        # keep the splits of the source
+    outside: bool = False,       # take recordings that lie outside of SOURCE, too
+    speaker_pattern: str|None = None,  # regular expression whose first group, found in the id, is the speaker of rows that name nobody
+    list_dropped: bool = False,  # list each row that was left out or mended, with the reason
 ):
-    "Import recordings and texts: metadata.csv (audio_file|text or audio_file|text|speaker) with wavs/, or a JSONL manifest."
-    from amharic_tts.data.corpus import import_corpus
-    corpus = import_corpus(source, dest, speaker, name, licence)
+    "Import recordings and texts: metadata.csv in any dialect, a JSONL manifest, Common Voice, Kaldi or a Hugging Face dataset; or media with subtitles."
+    from amharic_tts.data.media_corpus import holds_media, import_media, media_report
+    of_media = dict(correct=correct != 'auto', shift=shift is not None, stretch=stretch is not None, max_seconds=max_seconds != 15)
+    of_tables = dict(kind=kind != 'auto', splits=splits, outside=outside, speaker_pattern=speaker_pattern is not None)
+    media = subtitles is not None or kind == 'auto' and holds_media(source)
+    if wrong := [f'--{k}' for k, given in (of_tables if media else of_media).items() if given]:
+        raise ConfigError(f"{', '.join(wrong)} is for {'tables of recordings, and ' + source + ' is media with subtitles' if media else 'media with subtitles, and ' + source + ' is neither a media file nor a folder with media and subtitles of the same names'}")
+    if media:
+        corpus = import_media(source, dest, subtitles, speaker, name, licence, correct, shift, stretch, max_seconds=max_seconds)
+        print(media_report(corpus))
+    else:
+        from amharic_tts.data.tables import import_corpus
+        corpus = import_corpus(source, dest, speaker, name, licence, None if kind == 'auto' else kind, splits, outside, speaker_pattern)
     print(corpus)
-    if list_dropped: print('\n'.join(f"  {d['id']}: {d['reason']} ({d.get('detail', '')})" for d in corpus.dropped))
+    if list_dropped: list_losses(corpus)
     print(f"next: amharic-tts corpus split {dest}")
+
+# %% ../../nbs/72_commands.ipynb #013475fa
+def list_losses(corpus):
+    "Every row that was dropped or mended, with the reason."
+    for what, rows in (('dropped', corpus.dropped), ('repaired', corpus.repaired)):
+        for d in rows: print(f"  {what}  {d['id']}: {d['reason']} ({d.get('detail', '')})")
+
+def corpus_align(
+    media: str,                  # long recording: sound or video
+    text: str,                   # what is read in it: a text file
+    dest: str,                   # corpus folder to make
+    *,
+    voice: str,                  # voice folder; who reads need not be in it
+    like: str|None = None,       # one of the voice's speakers, the one who sounds most like the reader
+    speaker: str = 'speaker',    # who reads
+    name: str|None = None,       # of the corpus; else that of DEST
+    licence: str = 'unknown',    # of the recording
+    wanted: float = 6.0,         # seconds of a piece
+    longest: float = 14.0,       # never more
+    list_dropped: bool = False,  # list each stretch that was left out, with the reason
+):
+    "Cut a long recording in its pauses along its text, which has no times: a trained voice finds what was said when."
+    from amharic_tts.measure.longform import import_recording
+    with writing(dest): corpus = import_recording(media, text, dest, voice, speaker, name, licence, like, wanted=wanted, longest=longest)
+    print(corpus)
+    if list_dropped: list_losses(corpus)
+    print(f"next: amharic-tts corpus split {dest}")
+
+def corpus_download(
+    source: str,                 # openslr25: about 20 hours of read Amharic
+    dest: str,                   # corpus folder to make
+    *,
+    url: str|None = None,        # another place of the archive
+    size: int|None = None,       # bytes that the archive must have
+    sha256: str|None = None,     # checksum that it must have
+    keep: bool = False,          # keep the archive and what was unpacked, in DEST.download
+    list_dropped: bool = False,  # list each row that was left out or mended, with the reason
+):
+    "Fetch a public corpus, check and import it; says its licence and what to cite. Interrupted, the same command goes on."
+    from amharic_tts.data.download import download_corpus
+    corpus = download_corpus(source, dest, url, size, sha256, keep)
+    print(corpus)
+    if list_dropped: list_losses(corpus)
+    print(f"next: amharic-tts corpus split {dest}")
+
+def corpus_merge(
+    dest: str,                   # corpus folder to make
+    *corpora: str,               # two or more corpus folders
+    name: str|None = None,       # of the new corpus; else that of DEST
+):
+    "Copy several corpora into one. Each clip keeps its source and licence; ids that clash get the name of their corpus in front."
+    from amharic_tts.data.corpus import Corpus
+    from amharic_tts.data.exchange import merge_corpora
+    print(merge_corpora([Corpus.read(c) for c in corpora], dest, name))
+    print(f"next: amharic-tts corpus split {dest}")
+
+def corpus_export(
+    corpus: str,                 # corpus folder
+    dest: str,                   # folder to make
+    *,
+    kind: Literal['metadata', 'jsonl', 'hf'] = 'metadata',  # metadata.csv with wavs/, JSON lines with wavs/, or a Hugging Face dataset
+):
+    "Pass a corpus on in a form that other tools read, with recordings byte for byte."
+    from amharic_tts.data.corpus import Corpus
+    from amharic_tts.data.exchange import export_corpus
+    print(f"written: {export_corpus(Corpus.read(corpus), dest, kind)}")
 
 # %% ../../nbs/72_commands.ipynb #04eafa24
 def corpus_synthesize(
@@ -171,10 +257,12 @@ def corpus_split(
     val: int|float = 0.05,           # share or number of utterances to validate on while training
     test: int|float = 0.05,          # share or number of utterances that training never sees
     test_speaker: str|None = None,   # test on this speaker only; the same sentences by others are left out
+    by: Literal['sentence', 'recording', 'speaker'] = 'sentence',  # what is held out as a whole; sentences that would be on both sides are left out
+    near: float = 0.85,              # sentences that agree in this share of their letters are one; 1: only in all
 ):
-    "Decide what is for training, for validation and for the test. No sentence is in two of them."
+    "Decide what is for training, for validation and for the test. No sentence is in two of them, nor nearly the same one."
     from amharic_tts.data.corpus import Corpus
-    with writing(corpus): print(Corpus.read(corpus).split(seed, val, test, test_speaker).write())
+    with writing(corpus): print(Corpus.read(corpus).split(seed, val, test, test_speaker, by, near).write())
 
 # %% ../../nbs/72_commands.ipynb #ace90c16
 def train(
@@ -371,4 +459,5 @@ def demo(
 COMMANDS = {'normalize': normalize, 'phonemize': phonemize, 'gemination train': gemination_train,
             'tokenizer train': tokenizer_train, 'tokenizer merge': tokenizer_merge, 'tokenizer inspect': tokenizer_inspect,
             'corpus import': corpus_import, 'corpus synthesize': corpus_synthesize, 'corpus split': corpus_split,
+            'corpus align': corpus_align, 'corpus merge': corpus_merge, 'corpus export': corpus_export, 'corpus download': corpus_download,
             'train': train, 'find-lr': find_lr, 'say': say, 'export': export, 'evaluate': evaluate, 'demo': demo}

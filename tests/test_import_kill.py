@@ -1,0 +1,92 @@
+"Imports are killed at random moments and run again: the corpus is the one of an undisturbed import, byte for byte."
+import hashlib, multiprocessing, os, random, signal, time
+import numpy as np
+import soundfile as sf
+from amharic_tts.data.tables import import_corpus
+
+KILLS, CLIPS = 20, 120
+LETTERS = 'ሀለመረሰቀበተነአከወዘየደገጠጸፈ'
+
+
+def make_source(folder):
+    "A NeMo manifest: files to copy, spans of a long recording to cut, and rows that are dropped or mended."
+    rng, draw = np.random.default_rng(0), random.Random(0)
+    (folder/'wavs').mkdir(parents=True)
+    text = lambda: ' '.join(''.join(draw.choices(LETTERS, k=4)) for _ in range(4))
+    sf.write(folder/'wavs'/'long.wav', 0.1 * rng.standard_normal(CLIPS * 8000), 16000)
+    rows = [f'{{"audio_filepath": "wavs/long.wav", "text": "{text()}", "offset": {i / 2}, "duration": 0.5}}' for i in range(CLIPS)]
+    for i in range(CLIPS):
+        sf.write(folder/'wavs'/f'{i}.wav', 0.1 * rng.standard_normal(16000) * (i % 17 > 0), 16000)
+        rows.append(f'{{"audio_filepath": "wavs/{i}.{"WAV" if i % 5 == 0 else "wav"}", "text": "{text() if i % 13 else "hello"}", "speaker": "s{i % 3}"}}')
+    (folder/'rows.jsonl').write_text('\n'.join(rows), encoding='utf-8')
+    return folder/'rows.jsonl'
+
+
+def contents(folder): return {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.rglob('*')) if p.is_file()}
+
+
+def work(source, dest, pipe):
+    pipe.send('go')
+    import_corpus(source, dest, name='corpus', licence='CC0')
+    pipe.send('done')
+
+
+def start(source, dest):
+    context = multiprocessing.get_context('forkserver')      # imports everything once, so a child begins within milliseconds
+    context.set_forkserver_preload(['amharic_tts.data.tables', 'amharic_tts.audio'])
+    ours, theirs = context.Pipe()
+    child = context.Process(target=work, args=(source, dest, theirs))
+    child.start(); theirs.close()
+    assert ours.poll(120) and ours.recv() == 'go'
+    return child, ours
+
+
+def kill(child):
+    try: os.kill(child.pid, signal.SIGKILL)
+    except ProcessLookupError: pass                          # it was faster
+
+
+def finish(source, dest):
+    child, pipe = start(source, dest)
+    began = time.monotonic()
+    child.join(120)
+    assert child.exitcode == 0
+    return time.monotonic() - began
+
+
+def test_killed_twenty_times(tmp_path):
+    source, rng = make_source(tmp_path/'source'), random.Random(1)
+    finish(source, tmp_path/'warm')
+    whole = finish(source, tmp_path/'undisturbed')
+    truth = contents(tmp_path/'undisturbed')
+    assert len(truth) > CLIPS and truth == contents(tmp_path/'warm')          # the same source, the same corpus
+    kept, early, late = [], 0, 0
+    for k in range(KILLS):
+        folder = tmp_path/f'killed{k}'
+        folder.mkdir()
+        child, pipe = start(source, folder/'c')
+        time.sleep(rng.uniform(0, whole * 0.9))
+        kill(child)
+        child.join()
+        stage = folder/'.c.partial'
+        if (folder/'c').exists(): assert contents(folder/'c') == truth; late += 1       # never half a corpus under its name
+        else: kept.append(len(list(stage.glob('corpus/audio/*')))); early += not kept[-1]
+        finish(source, folder/'c')
+        assert contents(folder/'c') == truth, k
+        assert sorted(p.name for p in folder.iterdir()) == ['c']
+    print(f"{KILLS} kills: {late} after the end, {early} before the first recording; recordings that were kept: {sorted(kept)}")
+    assert sum(0 < n < 2 * CLIPS for n in kept) >= 3, kept                    # some kills came in the middle
+
+
+def test_one_import_killed_twenty_times_in_a_row(tmp_path):
+    source, rng = make_source(tmp_path/'source'), random.Random(2)
+    whole = finish(source, tmp_path/'undisturbed')
+    dest = tmp_path/'killed'
+    for k in range(KILLS):
+        child, pipe = start(source, dest)
+        time.sleep(rng.uniform(0, whole * 0.5))
+        kill(child)
+        child.join()
+    finish(source, dest)
+    assert contents(dest) == contents(tmp_path/'undisturbed')
+    assert not (tmp_path/'.killed.partial').exists()

@@ -1,0 +1,107 @@
+"An import of media is killed at random moments; run again, its corpus is the same as an undisturbed one, byte for byte."
+import multiprocessing, os, random, resource, signal, time
+import numpy as np, pytest, soundfile as sf
+from amharic_tts.core import DataError
+from amharic_tts.data.synthetic import demo_sentences, synthesize
+
+KILLS, RATE = 20, 22050
+
+
+@pytest.fixture(scope='module')
+def media(tmp_path_factory):
+    "A folder with two small recordings and their subtitles."
+    pytest.importorskip('espeakng_loader')
+    folder = tmp_path_factory.mktemp('media')
+    spoken = synthesize(demo_sentences()[:24], folder/'spoken')
+    stamp = lambda t: f'{int(t // 3600):02d}:{int(t // 60 % 60):02d}:{t % 60:06.3f}'.replace('.', ',')
+    (folder/'films').mkdir()
+    for name, us in (('one', spoken.utterances[:14]), ('two', spoken.utterances[14:])):
+        parts, cues, t = [np.zeros(RATE // 2)], [], 0.5
+        for i, u in enumerate(us, 1):
+            wav, _ = sf.read(spoken.audio_path(u))
+            cues.append(f'{i}\n{stamp(t)} --> {stamp(t + len(wav) / RATE)}\n{u.text}\n\n')
+            parts += [wav, np.zeros(RATE // 3)]
+            t += len(wav) / RATE + (RATE // 3) / RATE
+        sf.write(folder/'films'/f'{name}.wav', np.concatenate(parts) + np.random.default_rng(0).normal(0, 3e-4, sum(map(len, parts))), RATE)
+        (folder/'films'/f'{name}.srt').write_text(''.join(cues) + '99\n00:00:00,000 --> 00:00:00,100\n[ሙዚቃ]\n', encoding='utf-8')
+    return folder/'films'
+
+
+def work(media, dest, pipe=None, limit=None):
+    from amharic_tts.data.media_corpus import import_media
+    if limit:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    if pipe: pipe.send('begin')
+    try: import_media(media, dest, speaker='almaz', name='films')
+    except DataError as e: pipe.send(str(e))
+    if pipe: pipe.send('done')
+
+
+def content(folder): return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob('*')) if p.is_file()}
+
+
+@pytest.fixture(scope='module')
+def forked():
+    context = multiprocessing.get_context('forkserver')          # imports once, so a child begins within milliseconds
+    context.set_forkserver_preload(['amharic_tts.data.media_corpus', 'amharic_tts.text.normalize', 'onnxruntime', 'av', 'scipy.signal', 'scipy.ndimage'])
+    return context
+
+
+def start(forked, *args):
+    ours, theirs = forked.Pipe()
+    child = forked.Process(target=work, args=(args[0], args[1], theirs, *args[2:]))
+    child.start(); theirs.close()
+    assert ours.poll(120) and ours.recv() == 'begin'
+    return child, ours
+
+
+def test_killed_at_random_moments(media, tmp_path, forked):
+    lasts = 60
+    for name in ('whole', 'second'):                             # the second time everything is warm
+        child, said = start(forked, media, tmp_path/name)
+        begun = time.monotonic()
+        assert said.poll(120) and said.recv() == 'done'
+        lasts = min(lasts, time.monotonic() - begun)
+        child.join()
+    whole = content(tmp_path/'whole')
+    assert len(whole) == 26 and content(tmp_path/'second') == whole and sorted(os.listdir(tmp_path)) == ['second', 'whole']
+    rng, kills, kept, film = random.Random(0), 0, 0, 0           # kills before the end; those that left finished clips
+    while kills < KILLS and film < 3 * KILLS:
+        film += 1
+        dest, audio = tmp_path/f'dest{film}', tmp_path/f'.dest{film}.partial-media/corpus/audio'
+        times = lambda: {p.name: p.stat().st_mtime_ns for p in audio.glob('*.flac')} if audio.exists() else {}
+        for _ in range(3):                                       # each import is killed up to three times
+            before = times()
+            child, said = start(forked, media, dest)
+            end, clips = time.monotonic() + rng.uniform(0, lasts), rng.randint(1, 24) if rng.random() < 0.5 else None
+            while child.is_alive() and (time.monotonic() < end if clips is None else len(times()) < clips): time.sleep(0.001)    # a moment, or a number of clips
+            child.kill()                                         # SIGKILL; it may have finished
+            child.join()
+            if dest.exists(): break
+            now = times()
+            kills, kept = kills + 1, kept + bool(now)
+            assert all(now.get(n) == t for n, t in before.items())       # finished clips are not made again
+            assert all((audio/n).read_bytes() == whole[f'audio/{n}'] for n in now)
+        if not dest.exists():
+            child, said = start(forked, media, dest)
+            assert said.poll(120) and said.recv() == 'done'
+            child.join()
+        assert content(dest) == whole                            # what has its name is whole
+    print(f"{kills} kills of {film} imports of {lasts:.1f} s, {kept} of them with finished clips")
+    assert kills >= KILLS and kept >= 2
+
+
+def test_a_disk_that_is_full(media, tmp_path, forked):
+    "A real write error in the middle of a clip: the system allows no file over 30 kB."
+    child, said = start(forked, media, tmp_path/'dest', 30_000)
+    message = said.recv()
+    child.join()
+    assert 'cannot be written' in message or 'cannot write' in message, message
+    assert not (tmp_path/'dest').exists()
+    stage = tmp_path/'.dest.partial-media'
+    assert not [p for p in stage.rglob('*.tmp')] and all(sf.info(p).frames for p in stage.rglob('*.flac'))
+    child, said = start(forked, media, tmp_path/'dest')
+    assert said.recv() == 'done'
+    child.join()
+    assert len(content(tmp_path/'dest')) == 26 and not stage.exists()
