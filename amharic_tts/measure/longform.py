@@ -397,11 +397,12 @@ def import_recording(
     if not pieces: raise DataError(f"not one piece of {text} can be cut out of {media}: {dropped[0]['detail']}")
     spans = [(max(0., p.start - min(keep, max(0., p.before) / 2)), p.end + min(keep, max(0., p.after) / 2)) for p in pieces]
     cuts = dest.with_name(f'.{dest.name}.cuts')
-    cuts.mkdir(parents=True, exist_ok=True)
-    write_clips(media, spans, cuts, progress=True)
     stem = re.sub(r'[^\w.-]+', '_', media.stem).strip('._')[:60] or 'recording'
     items = [(Utterance(f'{stem}_{i:04d}', f'audio/{stem}_{i:04d}.flac', p.text, speaker, source=f'{media.name}:{a:.3f}-{b:.3f}', extra=dict(recording=media.name, start=round(a, 6), end=round(b, 6), score=round(p.score, 3))), _Cut(cuts/f'{i:05d}.flac', [media.name, media.stat().st_size, a, b]))
              for i, (p, (a, b)) in enumerate(zip(pieces, spans))]
-    corpus = build_corpus(dest, items, dropped, dict(name=name or dest.name, licence=licence, provenance=f"cut out of {media.name} along {Path(text).name}"))
-    shutil.rmtree(cuts)
-    return corpus
+    try:
+        cuts.mkdir(parents=True, exist_ok=True)
+        write_clips(media, spans, cuts, progress=True)
+        return build_corpus(dest, items, dropped, dict(name=name or dest.name, licence=licence, provenance=f"cut out of {media.name} along {Path(text).name}"))
+    except OSError as e: raise DataError(f"cannot write {dest}: {e.strerror} ({e.filename or cuts}). Make room and run the same command again") from e
+    finally: shutil.rmtree(cuts, ignore_errors=True)
