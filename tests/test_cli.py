@@ -3,7 +3,7 @@ import json, os, signal, subprocess, sys, time, wave
 from pathlib import Path
 import pytest
 
-COMMANDS = ['normalize', 'phonemize', 'gemination train', 'tokenizer train', 'tokenizer merge', 'tokenizer inspect', 'corpus import', 'corpus synthesize', 'corpus split', 'corpus align', 'corpus merge', 'corpus export', 'corpus download', 'train', 'find-lr', 'say', 'export', 'evaluate', 'demo']
+COMMANDS = ['normalize', 'phonemize', 'gemination train', 'tokenizer train', 'tokenizer merge', 'tokenizer inspect', 'corpus import', 'corpus synthesize', 'corpus split', 'corpus audit', 'corpus align', 'corpus merge', 'corpus export', 'corpus download', 'train', 'find-lr', 'say', 'export', 'evaluate', 'demo']
 SCRIPT = Path(sys.executable).parent/'amharic-tts'
 ROOT = Path(__file__).parents[1]
 

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['DISK', 'COMMANDS', 'normalize', 'phonemize', 'read_lines', 'texts', 'gemination_train', 'tokenizer_train',
            'tokenizer_merge', 'tokenizer_inspect', 'texts_of', 'corpus_import', 'list_losses', 'corpus_align',
-           'corpus_download', 'corpus_merge', 'corpus_export', 'corpus_synthesize', 'corpus_split', 'train',
-           'with_batch', 'preparer', 'find_lr', 'config_file', 'say', 'tell', 'writing', 'check_writable', 'export',
-           'evaluate', 'demo']
+           'corpus_download', 'corpus_merge', 'corpus_export', 'corpus_synthesize', 'corpus_split', 'corpus_audit',
+           'train', 'with_batch', 'preparer', 'find_lr', 'config_file', 'say', 'tell', 'writing', 'check_writable',
+           'export', 'evaluate', 'demo']
 
 # %% ../../nbs/72_commands.ipynb #b5c22e01
 import errno, json, os, sys
@@ -264,6 +264,49 @@ def corpus_split(
     from amharic_tts.data.corpus import Corpus
     with writing(corpus): print(Corpus.read(corpus).split(seed, val, test, test_speaker, by, near).write())
 
+# %% ../../nbs/72_commands.ipynb #3e4d6e50
+def corpus_audit(
+    corpus: str,                     # corpus folder
+    *,
+    json: str|None = None,           # JSON file to write: all measures and flags of every utterance
+    plots: str|None = None,          # .png file with the plots, or .html page with plots, table and the worst clips to listen to
+    quarantine: str|None = None,     # folder to set aside what fails in, a corpus of its own with reasons; nothing is deleted
+    restore: str|None = None,        # folder of an earlier quarantine: take all of it back, and audit nothing
+    voice: str|None = None,          # voice folder: its aligner judges whether texts belong to recordings, instead of phones learned from the corpus
+    limits: str|None = None,         # YAML file with other limits (silence: 4.0); those that it does not name stay
+    workers: int = 2,                # threads
+):
+    "Say what is wrong with a corpus, utterance by utterance: texts that are not said, cut words, clipping, hum, silence, copies, other voices."
+    from amharic_tts.data.corpus import Corpus
+    read = Corpus.read(corpus)
+    if restore is not None:
+        if json or plots or quarantine: raise ConfigError("--restore takes back what a quarantine holds, and audits nothing: leave --json, --plots and --quarantine out")
+        from amharic_tts.measure.audit import restore as take_back
+        before = len(read)
+        with writing(corpus): read = take_back(restore, corpus)
+        print(f"{len(read) - before} utterances came back from {restore}\n{read}")
+        return
+    for path in (json, plots):
+        if path is not None: check_writable(path)
+    if plots is not None and Path(plots).suffix.lower() not in ('.png', '.html'): raise ConfigError(f"--plots is {plots}: plots are written as .png or .html")
+    if voice is not None and not Path(voice).is_dir(): raise ConfigError(f"there is no voice folder {voice}")
+    from amharic_tts.measure.audit import audit
+    from amharic_tts.measure.verdicts import AuditLimits
+    limits = load_config(limits, cls=AuditLimits)
+    if voice is not None:
+        from amharic_tts.speak.inference import Voice
+        voice = Voice.load(voice)
+    found = audit(read, limits, voice, workers)
+    print(found)
+    for path, write in ((json, found.to_json), (plots, found.plots)):
+        if path is None: continue
+        with writing(path): write(path)
+        print(f"written: {path}")
+    if quarantine is not None:
+        with writing(quarantine): aside = found.quarantine(quarantine)
+        print(f"set aside in {quarantine}: {len(found.failed)} now, {len(aside)} in all; {len(Corpus.read(corpus))} utterances stay in {corpus}. Take them back: amharic-tts corpus audit {corpus} --restore {quarantine}")
+    elif found.failed: print(f"set aside what fails: amharic-tts corpus audit {corpus} --quarantine NEW_FOLDER")
+
 # %% ../../nbs/72_commands.ipynb #ace90c16
 def train(
     *,
@@ -458,6 +501,6 @@ def demo(
 
 COMMANDS = {'normalize': normalize, 'phonemize': phonemize, 'gemination train': gemination_train,
             'tokenizer train': tokenizer_train, 'tokenizer merge': tokenizer_merge, 'tokenizer inspect': tokenizer_inspect,
-            'corpus import': corpus_import, 'corpus synthesize': corpus_synthesize, 'corpus split': corpus_split,
+            'corpus import': corpus_import, 'corpus synthesize': corpus_synthesize, 'corpus split': corpus_split, 'corpus audit': corpus_audit,
             'corpus align': corpus_align, 'corpus merge': corpus_merge, 'corpus export': corpus_export, 'corpus download': corpus_download,
             'train': train, 'find-lr': find_lr, 'say': say, 'export': export, 'evaluate': evaluate, 'demo': demo}

@@ -35,13 +35,14 @@ class Utterance:
     @classmethod
     def from_dict(cls, d: dict) -> 'Utterance':
         "The reverse of `to_dict`; unknown keys go to `extra`."
-        known = {f.name for f in dataclasses.fields(cls)} - {'extra'}
-        return cls(**{k: v for k, v in d.items() if k in known}, extra={k: v for k, v in d.items() if k not in known})
+        return cls(**{k: v for k, v in d.items() if k in _KEYS}, extra={k: v for k, v in d.items() if k not in _KEYS})
 
     def to_dict(self) -> dict:
         "One flat dictionary, without what is unknown (boundaries have a file of their own)."
         d = {k: v for k, v in self.__dict__.items() if k not in ('extra', 'boundaries') and v not in (None, '')}
         return d | {k: v for k, v in self.extra.items() if k not in d}
+
+_KEYS = {f.name for f in dataclasses.fields(Utterance)} - {'extra'}
 
 # %% ../../nbs/20_corpus.ipynb #9b51006b
 def _read_jsonl(path):

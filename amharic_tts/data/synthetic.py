@@ -48,6 +48,7 @@ def _engine():
         data = os.path.join(short.name, 'espeak-ng-data')
     lib = ctypes.CDLL(espeakng_loader.get_library_path())
     lib.espeak_Info.restype, lib.espeak_ListVoices.restype = ctypes.c_char_p, ctypes.POINTER(ctypes.POINTER(_Voice))
+    lib.espeak_ng_SetRandSeed.argtypes = [ctypes.c_long]
     lib.espeak_Synth.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int, ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p]
     rate = lib.espeak_Initialize(SYNCHRONOUS, 0, os.fsencode(data), 1 | 2 | 0x8000)   # phone events, in IPA, no exit()
     if rate != SAMPLE_RATE: raise ConfigError(f"espeak-ng did not start with its data in {data} (answer {rate}): pip install --force-reinstall espeakng-loader")
@@ -107,6 +108,7 @@ class Espeak:
                 event = ctypes.cast(ctypes.addressof(e) + ctypes.sizeof(_Event), ctypes.POINTER(_Event))
             return 0
         lib.espeak_SetSynthCallback(collect)
+        lib.espeak_ng_SetRandSeed(1)                 # breath and whisper are noise, seeded by the clock
         lib.espeak_SetVoiceByName(self.voice.encode())
         lib.espeak_SetParameter(RATE, self.rate, 0), lib.espeak_SetParameter(PITCH, self.pitch, 0)
         raw = text.encode()

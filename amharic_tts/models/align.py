@@ -7,6 +7,7 @@ __all__ = ['check_lengths', 'monotonic_search', 'forward_sum', 'diagonal_prior',
            'frame_features', 'posteriors']
 
 # %% ../../nbs/31_align.ipynb #62cb29e4
+import threading
 import numpy as np
 import torch
 import torch.nn as nn
@@ -54,6 +55,8 @@ def check_lengths(
         raise DataError('; '.join(f"utterance {b} of the batch has {int(needed[b])} phones but only {int(mel_lengths[b])} frames" for b in bad)
                         + ": its text does not belong to its audio, or the audio was cut")
 
+_parallel = threading.Lock()      # numba's plainest threading layer ends the process when two threads start parallel loops at once
+
 def monotonic_search(
     scores: Tensor,         # `(B, T, S)`, higher is better; padding is not looked at
     text_lengths: Tensor,   # `(B,)`
@@ -64,7 +67,7 @@ def monotonic_search(
     check_lengths(text_lengths, mel_lengths, optional)
     B, T, S = scores.shape
     durations = np.zeros((B, S), np.int64)
-    _viterbi(_numpy(scores), _numpy(text_lengths), _numpy(mel_lengths), _numpy(optional), durations)
+    with _parallel: _viterbi(_numpy(scores), _numpy(text_lengths), _numpy(mel_lengths), _numpy(optional), durations)
     return torch.from_numpy(durations).to(scores.device)
 
 def _numpy(x): return np.ascontiguousarray(x.detach().cpu().numpy())
@@ -143,7 +146,7 @@ class _ForwardSum(torch.autograd.Function):
     def forward(ctx, logp, text_lengths, mel_lengths, optional):
         x, tl, ml, opt = _numpy(logp.float()), _numpy(text_lengths), _numpy(mel_lengths), _numpy(optional)
         nll, grad = np.zeros(len(x)), np.zeros(x.shape, np.float32)
-        _forward_backward(x, tl, ml, opt, nll, grad)
+        with _parallel: _forward_backward(x, tl, ml, opt, nll, grad)
         for b in np.flatnonzero(np.isinf(nll)):
             T, S = ml[b], tl[b]
             g = np.zeros((T, S), np.float32)
