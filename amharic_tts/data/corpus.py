@@ -35,7 +35,8 @@ class Utterance:
     @classmethod
     def from_dict(cls, d: dict) -> 'Utterance':
         "The reverse of `to_dict`; unknown keys go to `extra`."
-        return cls(**{k: v for k, v in d.items() if k in _KEYS}, extra={k: v for k, v in d.items() if k not in _KEYS})
+        extra = {k: v for k, v in d.items() if k not in _KEYS}
+        return cls(**({k: v for k, v in d.items() if k in _KEYS} if extra else d), extra=extra)
 
     def to_dict(self) -> dict:
         "One flat dictionary, without what is unknown (boundaries have a file of their own)."

@@ -7,7 +7,7 @@ __all__ = ['ENTRY', 'features_key', 'locked', 'FeatureIndex', 'FeatureCache', 'o
            'AmharicDataset', 'collate_fn', 'BatchSampler', 'make_loader']
 
 # %% ../../nbs/24_dataset.ipynb #c63e6a0d
-import fcntl, hashlib, inspect, json, os, warnings, zlib
+import fcntl, hashlib, inspect, json, mmap, os, warnings, zlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -39,6 +39,16 @@ def locked(folder: Path):
         fcntl.flock(f, fcntl.LOCK_EX)
         yield
 
+def _loads(lines: list[bytes]) -> list:
+    "What JSON lines say; `None` for those that are none."
+    try:
+        if len(entries := json.loads(b'[' + b','.join(lines) + b']')) == len(lines): return entries      # all at once takes half the time
+    except ValueError: pass
+    def one(line):
+        try: return json.loads(line)
+        except ValueError: return None
+    return [one(line) for line in lines]
+
 class FeatureIndex:
     "What lies where in a features folder, for those who write there."
     def __init__(self, folder: Path, n_mels: int):
@@ -64,13 +74,19 @@ class FeatureIndex:
             data, there = f.read(), self._frames()
         whole = data.rfind(b'\n') + 1                           # behind it, somebody is writing, or was killed while he did
         self._read, self._half, lines, sound = (file, at + whole), whole < len(data), data[:whole].splitlines(), 0
-        for line in lines:
-            try: e = json.loads(line)
-            except ValueError: continue
+        for e in _loads(lines):
             if not isinstance(e, dict) or set(e) != ENTRY or e['offset'] + e['frames'] > there: continue
             sound += e['id'] not in self.entries
             self.entries[e['id']] = self.by_content[e['sha']] = e
         return len(lines) + self._half, sound
+
+    def forget_damaged(self):
+        "Read everything there is; what is not as it was written will be computed again."
+        n = self.frame_bytes // 4
+        array = np.memmap(self.folder/'mels.f32', np.float32, 'r') if self._frames() else None
+        damaged = {e['sha'] for e in self.entries.values() if zlib.crc32(array[e['offset'] * n:(e['offset'] + e['frames']) * n]) != e['crc']}
+        for known in (self.entries, self.by_content):
+            for key in [k for k, e in known.items() if e['sha'] in damaged]: del known[key]
 
     def append(self,
         computed: list,   # (entry, mel (n_mels, T)); None for a mel that is there already
@@ -103,8 +119,11 @@ class FeatureCache:
         self.folder, self.cfg, self.entries, self.dropped, self._checked = folder, cfg, entries, dropped, set()
 
     @cached_property
-    def _map(self): return np.memmap(self.folder/'mels.f32', np.float32, 'r')
-    def __getstate__(self): return {k: v for k, v in self.__dict__.items() if k != '_map'}   # other processes map the file themselves
+    def _map(self):
+        with open(self.folder/'mels.f32', 'rb') as f: return mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)
+    @cached_property
+    def _array(self): return np.frombuffer(self._map, np.float32)
+    def __getstate__(self): return {k: v for k, v in self.__dict__.items() if k not in ('_map', '_array')}   # other processes map the file themselves
     def __len__(self): return len(self.entries)
     def __contains__(self, id): return id in self.entries
     def __iter__(self): return iter(self.entries)
@@ -114,11 +133,18 @@ class FeatureCache:
         if id in self.entries: return self.entries[id]
         raise DataError(f"there are no features of '{id}' in {self.folder}: " + dict(self.dropped).get(id, 'call build_features again, the corpus has changed'))
 
+    def fetch(self, ids: list):
+        "Have the system read these clips from the disk, all at once; without it, each waits for the one before."
+        for e in map(self._entry, ids):
+            start, end = (4 * self.cfg.n_mels * at for at in (e['offset'], e['offset'] + e['frames']))
+            page = start // mmap.PAGESIZE * mmap.PAGESIZE
+            self._map.madvise(mmap.MADV_WILLNEED, page, end - page)
+
     def __getitem__(self, id) -> np.ndarray:
         e, n = self._entry(id), self.cfg.n_mels
-        mel = self._map[e['offset'] * n:(e['offset'] + e['frames']) * n]
+        mel = self._array[e['offset'] * n:(e['offset'] + e['frames']) * n]
         if id not in self._checked:          # once in each process
-            if zlib.crc32(mel) != e['crc']: raise DataError(f"the features of '{id}' in {self.folder} are damaged: remove that folder, it will be computed again")
+            if zlib.crc32(mel) != e['crc']: raise DataError(f"the features of '{id}' in {self.folder} are damaged: build_features(corpus, verify=True) computes them again, and so does a training once that folder is removed")
             self._checked.add(id)
         return mel.reshape(n, e['frames'])
 
@@ -159,6 +185,7 @@ def build_features(
     processor: AudioProcessor = None,   # default settings if None
     workers: int = 2,                   # clips computed at once
     block: int = 128,                   # clips between two writes to the disk
+    verify: bool = False,               # read all that is there, too, and compute anew what is damaged; else that is found out when a clip is first used
 ) -> FeatureCache:
     "Features of every utterance, from the cache where they are known; clips that fail are in `.dropped`. Processes that call this at the same time share the work."
     processor = processor or AudioProcessor()
@@ -167,17 +194,19 @@ def build_features(
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
             if not (folder/'audio.yaml').exists(): save_config(processor.cfg, folder/'audio.yaml'); save_config(processor.repair_cfg, folder/'repair.yaml')
-        entries, dropped = _fill(folder, corpus, processor, workers, block)
+        entries, dropped = _fill(folder, corpus, processor, workers, block, verify)
     except OSError as e: raise DataError(f"cannot write features into {folder}: {e.strerror}. Mend that and start again: what is computed already is kept") from e
     if not entries: raise DataError(f"no clip of {corpus.folder} has features. The first: {dropped[0][1] if dropped else 'the corpus is empty'}")
     return FeatureCache(folder, processor.cfg, entries, dropped)
 
-def _fill(folder, corpus, processor, workers, block):
+def _fill(folder, corpus, processor, workers, block, verify):
     "Compute what is missing, block by block; a block belongs to the process that locks its byte of `claims`. Returns entries of the corpus by id, and (id, reason) of what failed."
     index, dropped, utterances = FeatureIndex(folder, processor.cfg.n_mels), [], list(corpus)
+    if verify: index.forget_damaged()
+    root = str(corpus.folder)
     def fresh(u):
         if (e := index.entries.get(u.id)) is None: return False
-        try: s = os.stat(corpus.audio_path(u))
+        try: s = os.stat(f'{root}/{u.audio}')                    # a `Path` takes longer to make than the file to look up
         except OSError: return False
         return (e['size'], e['mtime']) == (s.st_size, s.st_mtime_ns)
     missing = {at: n for at in range(0, len(utterances), block) if (n := sum(not fresh(u) for u in utterances[at:at + block]))}
@@ -243,6 +272,10 @@ class AmharicDataset(Dataset):
     @property
     def frames(self) -> list[int]: return [self.cache.frames(u.id) for u, *_ in self.items]
     def __len__(self): return len(self.items)
+    def __getitems__(self, at: list[int]) -> list[dict]:
+        "Utterances of a batch; a `DataLoader` asks for them so."
+        self.cache.fetch([self.items[i][0].id for i in at])
+        return [self[i] for i in at]
     def __getitem__(self, i: int) -> dict:
         u, ids, dur = self.items[i]
         item = dict(id=u.id, text_ids=torch.from_numpy(ids), mel=torch.from_numpy(self.cache[u.id].copy()), speaker_id=self.speakers.index(u.speaker))

@@ -283,6 +283,13 @@ def _sweep(source, dest):
         old, new = source.audio_path(u), dest.audio_path(u)
         if u.audio not in kept and old.is_file() and new.is_file() and old.read_bytes() == new.read_bytes(): old.unlink()
 
+def _places(source: Corpus, aside: Corpus) -> dict[str, int]:
+    "Where each utterance stands when all are together: those that are away remember it, the rest fills the gaps."
+    away = {u.id: u.extra['place'] for u in aside}
+    taken = set(away.values())
+    gaps = (p for p in range(len(source) + len(away)) if p not in taken)
+    return dict(zip((u.id for u in source if u.id not in away), gaps)) | away
+
 @patch
 def quarantine(self: Audit,
     dest,               # folder of a corpus; made, or of an earlier quarantine of this corpus
@@ -299,8 +306,9 @@ def quarantine(self: Audit,
         raise DataError(f"{dest} exists and is no quarantine: give a folder that does not exist yet, or an empty one")
     moving = [u for u in source if u.id in failed]
     if len(moving) == len(source): raise DataError(f"all {len(source)} utterances of {source.name} fail: look at the limits before setting anything aside")
-    place = {u.id: u.extra.get('place', n) for n, u in enumerate(source)}
-    listed = [d for d in source.dropped if d['id'] not in failed or d['reason'] != 'set aside by the audit']
+    place = _places(source, aside)
+    now = {u.id for u in moving}
+    listed = [d for d in source.dropped if d['id'] not in now or d['reason'] != 'set aside by the audit']
     card = source.card | dict(dropped=listed + [dict(id=u.id, reason='set aside by the audit', detail=f"{'; '.join(failed[u.id])} (in {dest.name})") for u in moving])
     _move(source, aside, moving, lambda u: dataclasses.replace(u, extra=u.extra | dict(place=place[u.id], audit=list(failed[u.id]))), card)
     return aside
@@ -316,16 +324,12 @@ def restore(
     for i in ids or (): aside[i]                                  # an error that names it
     coming = [u for u in aside if ids is None or u.id in set(ids)]
     back = {u.id for u in coming}
-    places = sorted((u.extra['place'], u.id) for u in aside)      # where those stood that are away: the rest fills the gaps
-    rest, spots = iter([u for u in source if u.id not in {i for _, i in places}]), {}
-    taken = {p for p, _ in places}
-    for u, spot in zip(rest, (p for p in range(len(source) + len(aside)) if p not in taken)): spots[u.id] = spot
-    spots |= {i: p for p, i in places}
+    places = _places(source, aside)
     try:
         for u in coming: _copy(aside.audio_path(u), source.audio_path(u))
         there = {u.id for u in source}
         source.utterances += [dataclasses.replace(u, extra={k: v for k, v in u.extra.items() if k not in ('place', 'audit')}) for u in coming if u.id not in there]
-        source.utterances.sort(key=lambda u: spots[u.id])
+        source.utterances.sort(key=lambda u: places[u.id])
         source.card = source.card | dict(dropped=[d for d in source.dropped if d['id'] not in back or d['reason'] != 'set aside by the audit'])
         source.write()
         aside.utterances = [u for u in aside if u.id not in back]
