@@ -126,7 +126,7 @@ def speech_regions(
 
 # %% ../../nbs/21b_speech.ipynb #a07915a4
 LATE = 0.06       # seconds by which the network is late at the end of speech
-ABOVE = 4.        # dB above the noise that sound begins
+ABOVE = 5.        # dB above the noise that sound begins
 DEPTH = 32.       # dB below the loudest speech nearby that it ends
 CONTRAST = 10.    # dB between noise and speech, below which energy tells nothing
 NEARBY = 3.       # seconds before and after that noise and speech are measured in
@@ -156,6 +156,16 @@ def _pauses(steps, probs, min_silence):
     frames = [slice(int(steps[k - 1] * STEP / FRAME), int(steps[k] * STEP / FRAME) + 1) for k in where]
     return [k for k, f in zip(where, frames) if probs[f].min() < DOUBT]
 
+def _joined(steps, first, last, gap=6, alone=5):
+    "Those of `steps` that sound from `first` to `last`; beyond, what is at most `gap` steps off, and what sounds for `alone` steps: less is a flicker of the noise."
+    runs = np.split(steps, np.flatnonzero(np.diff(steps) > 1) + 1)
+    inside = [k for k, r in enumerate(runs) if r[-1] >= first and r[0] < last]
+    if not inside: return steps
+    i, j = inside[0], inside[-1]
+    while i > 0 and (runs[i][0] - runs[i - 1][-1] <= gap or len(runs[i - 1]) >= alone): i -= 1
+    while j < len(runs) - 1 and (runs[j + 1][0] - runs[j][-1] <= gap or len(runs[j + 1]) >= alone): j += 1
+    return np.concatenate(runs[i:j + 1])
+
 def refine_edges(
     regions: list,               # `(start, end)` in order, s, as `speech_regions` finds them
     track: SpeechTrack,          # of the recording
@@ -171,6 +181,7 @@ def refine_edges(
         i, j = max(0, round(first / sec)), round(last / sec)
         steps = np.flatnonzero(on[i:j]) + i
         if not len(steps): out.append((a, heard)); continue                               # nothing stands out: the network has the word
+        steps = _joined(steps, a / sec, b / sec)
         parts = [(g[0] * sec, (g[-1] + 1) * sec) for g in np.split(steps, _pauses(steps, track.probs, min_silence))]
         parts[0] = (min(parts[0][0], a + reach), parts[0][1])
         parts[-1] = (parts[-1][0], max(parts[-1][1], b - reach))
