@@ -17,7 +17,7 @@ from ..audio import load_audio
 from ..core import ConfigError, DataError, atomic_path, atomic_write
 from ..data.corpus import Corpus, Utterance
 from ..data.dataset import one_thread_pool
-from .agreement import Phones, States, agreement, centred, rivals, voice_distances, voice_scorer, voice_vectors
+from .agreement import Phones, States, agreement, centred, mean_score, rivals, voice_distances, voice_scorer, voice_vectors, worst_second
 from .sound import find_copies, hear
 from .verdicts import KINDS, AuditLimits, Flag, judge, read_row
 from ..text.sentences import sentence_key
@@ -55,7 +55,7 @@ def _hear_all(corpus, rows, pool, bar):
     return store.close(), prints
 
 def _agree(corpus, rows, phones, store, pool, bar, voice, seed):
-    "Fill `agreement`: the own text against eight others of its length."
+    "Fill `agreement`, the own text against eight others of its length, and `worst`, the second that fits it worst."
     keys = [sentence_key(u.text) for u in corpus]
     other, can = rivals(phones, keys, seed=seed), [i for i in store.spans if phones[i] and rows[i]['speech'] > 0.2]
     if voice is None:
@@ -68,12 +68,11 @@ def _agree(corpus, rows, phones, store, pool, bar, voice, seed):
         if len(train) < 20: return
         model = Phones(states).fit([store[i] for i in train], [phones[i] for i in train])
     def one(i):
-        if voice is None:
-            odds = model.odds(centred(store[i]))
-            return agreement(lambda t: model.score(odds, t), phones[i], [phones[k] for k in other[i]])
-        u = corpus.utterances[i]
-        return agreement(voice_scorer(voice, corpus.audio_path(u), u.speaker), u.text, [corpus.utterances[k].text for k in other[i]])
-    for i, a in zip(can, pool.map(one, can)): rows[i]['agreement'] = a; bar.update()
+        if voice is None: odds = model.odds(centred(store[i])); said, texts = lambda p: model.said(odds, p), phones
+        else: u = corpus.utterances[i]; said, texts = voice_scorer(voice, corpus.audio_path(u), u.speaker), [u.text for u in corpus]
+        return agreement(lambda t: mean_score(said(t)), texts[i], [texts[k] for k in other[i]]), worst_second(said(texts[i]))
+    for i, (a, (worst, at)) in zip(can, pool.map(one, can)): rows[i] |= dict(agreement=a, worst=worst, worst_at=at); bar.update()
+
 
 def _voices(corpus, rows, store):
     can = [i for i in store.spans if rows[i]['speech'] > 0.5]

@@ -38,6 +38,8 @@ class AuditLimits:
     "times as long or as short as the speaker would take for the text"
     agreement: float = 0.45
     "share of the median advantage over other texts that the own text must have"
+    passage: float = 4.5
+    "deviations by which the worst second of a clip fits its text worse than is usual for the speaker"
     voice: float = 2.6
     "times the usual distance to the speaker's median"
     copy_share: float = 0.6
@@ -65,7 +67,7 @@ class Flag(NamedTuple):
 
 KINDS = {  # kind: what the summary calls it; those that end in ' (note)' do not fail
     'unreadable': 'no usable audio', 'silent': 'no speech', 'silence': 'long silence', 'clipping': 'clipped', 'noise': 'noisy', 'hum': 'mains hum',
-    'cut start': 'cut, or noise, at the start', 'cut end': 'cut, or noise, at the end', 'length': 'text too long or too short for the audio', 'text': 'says another text', 'voice': 'another voice',
+    'cut start': 'cut, or noise, at the start', 'cut end': 'cut, or noise, at the end', 'length': 'text too long or too short for the audio', 'text': 'says another text', 'passage': 'a passage says something else', 'voice': 'another voice',
     'copy': 'copy of another clip', 'language': 'another language', 'no text': 'nothing to read in the text',
     'letters': 'characters that are not read (note)', 'same text': 'same text by the same speaker (note)', 'level': 'unusual level (note)', 'dc': 'DC offset (note)', 'rate': 'unusual sample rate (note)'}
 
@@ -148,6 +150,7 @@ def _judge_pairs(rows, limits, who, column, silent, add):
     got = [r['agreement'] for r in rows if math.isfinite(r.get('agreement', math.nan))]
     need = limits.agreement * np.median(got) if got else math.nan
     far, _ = deviations(column('voice'), who, 0.1)
+    worst, _ = deviations(column('worst'), who, 0.1)
     loud, level = deviations(column('level_db'), who, 1)
     rates, texts = Counter(r['sample_rate'] for r in rows if 'sample_rate' in r), {}
     common = max(rates, key=rates.get) if rates else 0
@@ -159,6 +162,7 @@ def _judge_pairs(rows, limits, who, column, silent, add):
         r['pace'] = times
         if not silent[i] and max(times, 1 / times) > limits.length and abs(z[i]) > limits.unusual: add(i, 'length', f"{times:.2f} times as long as the speaker takes for such a text")
         if not silent[i] and r.get('agreement', math.inf) < need: add(i, 'text', f"agrees with its text little better than with others ({r['agreement']:.1f}, usual {np.median(got):.1f})")
+        elif not silent[i] and worst[i] < -limits.passage: add(i, 'passage', f"from {r['worst_at']:.1f} s on, a second says something else than its text")
         if not silent[i] and 'voice' in r and (nearer[i] or far[i] > limits.unusual and r['voice'] > limits.voice * typical and not r['voice'] < 0.6 * to_other[i]):
             add(i, 'voice', f"{r['voice'] / typical:.1f} times the usual distance from the voice of {r['speaker']}" + (f"; nearer to {r['nearest']}" if nearer[i] else ''))
         if not silent[i] and r.get('level_db') is not None and abs(r['level_db'] - level[i]) > limits.level_db and abs(loud[i]) > limits.unusual: add(i, 'level', f"{r['level_db'] - level[i]:+.0f} dB against the speaker's usual level")
