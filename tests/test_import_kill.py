@@ -1,7 +1,8 @@
-"Imports are killed at random moments and run again: the corpus is the one of an undisturbed import, byte for byte."
+"Imports are killed at random moments and run again, or several run at once: the corpus is the one of an undisturbed import, byte for byte."
 import hashlib, multiprocessing, os, random, signal, time
 import numpy as np
 import soundfile as sf
+from amharic_tts.core import DataError
 from amharic_tts.data.tables import import_corpus
 
 KILLS, CLIPS = 20, 120
@@ -27,8 +28,9 @@ def contents(folder): return {p.relative_to(folder).as_posix(): hashlib.sha256(p
 
 def work(source, dest, pipe):
     pipe.send('go')
-    import_corpus(source, dest, name='corpus', licence='CC0')
-    pipe.send('done')
+    try: import_corpus(source, dest, name='corpus', licence='CC0')
+    except DataError as e: pipe.send(str(e))
+    else: pipe.send('done')
 
 
 def start(source, dest):
@@ -50,7 +52,7 @@ def finish(source, dest):
     child, pipe = start(source, dest)
     began = time.monotonic()
     child.join(120)
-    assert child.exitcode == 0
+    assert child.exitcode == 0 and pipe.recv() == 'done'
     return time.monotonic() - began
 
 
@@ -90,3 +92,33 @@ def test_one_import_killed_twenty_times_in_a_row(tmp_path):
     finish(source, dest)
     assert contents(dest) == contents(tmp_path/'undisturbed')
     assert not (tmp_path/'.killed.partial').exists()
+
+
+def test_several_at_once(tmp_path):
+    "One of them works, the others are told so and spoil nothing; who comes when it is finished finds it so."
+    source, refused = make_source(tmp_path/'source'), 0
+    finish(source, tmp_path/'undisturbed')
+    truth = contents(tmp_path/'undisturbed')
+    for k in range(5):
+        folder = tmp_path/f'together{k}'
+        folder.mkdir()
+        children = [start(source, folder/'c') for _ in range(4)]
+        said = [pipe.recv() for _, pipe in children]
+        for child, _ in children: child.join()
+        assert 'done' in said and all(s == 'done' or 'another import is writing' in s for s in said), said
+        refused += sum(s != 'done' for s in said)
+        assert contents(folder/'c') == truth and [p.name for p in folder.iterdir()] == ['c']
+    assert refused >= 5
+
+
+def test_the_lock_of_a_killed_import_is_gone(tmp_path):
+    source = make_source(tmp_path/'source')
+    finish(source, tmp_path/'undisturbed')
+    child, _ = start(source, tmp_path/'c')
+    while not list((tmp_path/'.c.partial/corpus/audio').glob('*')): time.sleep(0.001)
+    os.kill(child.pid, signal.SIGSTOP)                         # it holds the lock, and will never let go by itself
+    second, pipe = start(source, tmp_path/'c')
+    assert f'another import is writing {tmp_path/"c"}' in pipe.recv()
+    kill(child); child.join(); second.join()
+    finish(source, tmp_path/'c')
+    assert contents(tmp_path/'c') == contents(tmp_path/'undisturbed')

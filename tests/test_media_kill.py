@@ -3,6 +3,7 @@ import multiprocessing, os, random, resource, signal, time
 import numpy as np, pytest, soundfile as sf
 from amharic_tts.core import DataError
 from amharic_tts.data.synthetic import demo_sentences, synthesize
+from amharic_tts.data.tables import import_corpus
 
 KILLS, RATE = 20, 22050
 
@@ -69,7 +70,7 @@ def test_killed_at_random_moments(media, tmp_path, forked):
     rng, kills, kept, film = random.Random(0), 0, 0, 0           # kills before the end; those that left finished clips
     while kills < KILLS and film < 3 * KILLS:
         film += 1
-        dest, audio = tmp_path/f'dest{film}', tmp_path/f'.dest{film}.partial-media/corpus/audio'
+        dest, audio = tmp_path/f'dest{film}', tmp_path/f'.dest{film}.partial/corpus/audio'
         times = lambda: {p.name: p.stat().st_mtime_ns for p in audio.glob('*.flac')} if audio.exists() else {}
         for _ in range(3):                                       # each import is killed up to three times
             before = times()
@@ -99,9 +100,27 @@ def test_a_disk_that_is_full(media, tmp_path, forked):
     child.join()
     assert 'cannot be written' in message or 'cannot write' in message, message
     assert not (tmp_path/'dest').exists()
-    stage = tmp_path/'.dest.partial-media'
+    stage = tmp_path/'.dest.partial'
     assert not [p for p in stage.rglob('*.tmp')] and all(sf.info(p).frames for p in stage.rglob('*.flac'))
     child, said = start(forked, media, tmp_path/'dest')
     assert said.recv() == 'done'
     child.join()
     assert len(content(tmp_path/'dest')) == 26 and not stage.exists()
+
+
+def test_several_at_once(media, tmp_path, forked):
+    "One works, the others are told so; where media and a table go to one place, it is the same."
+    child, said = start(forked, media, tmp_path/'whole')
+    assert said.recv() == 'done'
+    child.join()
+    children = [start(forked, media, tmp_path/'dest') for _ in range(3)]
+    messages = [said.recv() for _, said in children]
+    for child, _ in children: child.join()
+    assert 'done' in messages and any('another import is writing' in m for m in messages), messages
+    assert content(tmp_path/'dest') == content(tmp_path/'whole') and sorted(os.listdir(tmp_path)) == ['dest', 'whole']
+    child, _ = start(forked, media, tmp_path/'mixed')
+    while not (tmp_path/'.mixed.partial/lock').exists(): time.sleep(0.001)
+    os.kill(child.pid, signal.SIGSTOP)
+    with pytest.raises(DataError, match='another import is writing'): import_corpus(tmp_path/'whole', tmp_path/'mixed')
+    child.kill(); child.join()
+    assert len(import_corpus(tmp_path/'whole', tmp_path/'mixed')) == 24

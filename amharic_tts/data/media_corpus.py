@@ -7,13 +7,13 @@ __all__ = ['SUBTITLE_SUFFIXES', 'SPOKEN', 'find_pairs', 'holds_media', 'Plan', '
            'media_report']
 
 # %% ../../nbs/21c_media_corpus.ipynb #7f2e01a7
-import hashlib, json, os, re, shutil, warnings
+import hashlib, json, re, warnings
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from .. import __version__
 from ..core import ConfigError, DataError, atomic_write
-from .corpus import Corpus, Utterance, has_amharic, _finished, _losses
+from .corpus import Corpus, Stage, Utterance, has_amharic, losses_by_reason, staging
 from .media import MEDIA_SUFFIXES, media_info, stream_audio, write_clips
 from .speech import RATE, speech_segments, speech_track
 from .subtitles import Cue, Shift, find_shift, fit_cues, join_cues, part_cues, read_subtitles
@@ -91,7 +91,7 @@ def plan_clips(
 ) -> Plan:
     "Decide what becomes a clip."
     cues, dropped = read_subtitles(subtitles)
-    if not cues: raise DataError(f"{subtitles} holds no cue that can be used" + (f" ({_losses(dropped)})" if dropped else ''))
+    if not cues: raise DataError(f"{subtitles} holds no cue that can be used" + (f" ({losses_by_reason(dropped)})" if dropped else ''))
     total, times = len(cues) + len(dropped), {c.source: (c.start, c.end) for c in cues} | {d['id']: (d['start'], d['end']) for d in dropped if 'start' in d}
     if shift is not None: found = Shift('given', shift, stretch, 1., 0.)
     elif correct == 'none': found = Shift('given', 0., 1., 1., 0.)
@@ -143,15 +143,15 @@ def _utterances(plan: Plan, media: Path, prefix: str, speaker: str, rate: int) -
             start=round(round(c.start * rate) / rate, 6), end=round(round(c.end * rate) / rate, 6), speech_start=round(c.speech[0], 4), speech_end=round(c.speech[1], 4))))
     return found
 
-def _import_one(media, subtitles, digest, prefix, speaker, stage, options) -> tuple[list[Utterance], list[dict], list[dict], dict]:
+def _import_one(media, subtitles, digest, prefix, speaker, stage: Stage, options) -> tuple[list[Utterance], list[dict], list[dict], dict]:
     "Clips of one media file in `stage`, what was dropped, what was mended, and an entry for the card."
     info = media_info(media)
-    heard = _hear(media, stage/'speech'/f'{digest}-{__version__}.json', info.seconds > 600)
+    heard = _hear(media, stage.folder/'speech'/f'{digest}-{__version__}.json', info.seconds > 600)
     for w in heard['warnings']: warnings.warn(w)
     if not heard['speech']: raise DataError(f"{media} holds no speech in {heard['seconds']:.0f} s of sound")
     plan = plan_clips(media, subtitles, heard['speech'], heard['seconds'], **options)
     us, cut = _utterances(plan, media, prefix, speaker, info.sample_rate), []
-    if us: cut = write_clips(media, [(u.extra['start'], u.extra['end']) for u in us], lambda i: stage/'corpus'/us[i].audio, progress=heard['seconds'] > 600)
+    if us: cut = write_clips(media, [(u.extra['start'], u.extra['end']) for u in us], lambda i: stage.corpus/us[i].audio, progress=heard['seconds'] > 600)
     for u, n in zip(us, cut): u.seconds = round(n / info.sample_rate, 6)
     entry = dict(media=media.name, subtitles=Path(subtitles).name, seconds=round(heard['seconds'], 3), speech=round(sum(b - a for a, b in heard['speech']), 1), clips=len(us), cues=plan.total,
                  kept=plan.total - len(plan.dropped), dropped=len(plan.dropped), finding=str(plan.found) if plan.found.verdict != 'given' else 'not looked for', shift=plan.found.shift, stretch=plan.found.stretch)
@@ -179,19 +179,12 @@ def import_media(
     options = dict(correct=correct, shift=0. if shift is None and stretch is not None else shift, stretch=stretch or 1., min_seconds=min_seconds, max_seconds=max_seconds, max_gap=max_gap)
     media, dest = Path(media).absolute(), Path(dest).absolute()
     pairs, dropped = find_pairs(media, subtitles)
-    if not pairs: raise DataError(f"{media} has no media with subtitles of the same name" + (f": {_losses(dropped)}" if dropped else ''))
+    if not pairs: raise DataError(f"{media} has no media with subtitles of the same name" + (f": {losses_by_reason(dropped)}" if dropped else ''))
     sources = [(_digest(m), _digest(s)) for m, s in pairs]
     imported = hashlib.sha256(json.dumps([1, [(m.name, s.name, *d) for (m, s), d in zip(pairs, sources)], dropped, options, speaker, licence], default=str).encode()).hexdigest()[:16]
     card = dict(name=name or dest.name, licence=licence, provenance=f"cut out of {media.name} by subtitles")
-    if done := _finished(dest, imported, card): return done
-    stage = dest.with_name(f'.{dest.name}.partial-media')
-    try:
-        (stage/'corpus'/'audio').mkdir(parents=True, exist_ok=True)
-        return _build(stage, dest, [(*pair, d) for pair, (d, _) in zip(pairs, sources)], speaker or 'speaker', options, card | dict(imported=imported), dropped, not media.is_dir())
-    except DataError:
-        if not any((stage/'speech').glob('*.json')): shutil.rmtree(stage, ignore_errors=True)      # nothing worth keeping
-        raise
-    except OSError as e: raise DataError(f"cannot write {dest}: {e.strerror} ({e.filename or stage}). Mend that and import again: what is finished is kept") from e
+    with staging(dest, imported, card['provenance']) as stage:
+        return stage.done or _build(stage, [(*pair, d) for pair, (d, _) in zip(pairs, sources)], speaker or 'speaker', options, card, dropped, not media.is_dir())
 
 # %% ../../nbs/21c_media_corpus.ipynb #1649d522
 def _prefixes(pairs) -> list[str]:
@@ -202,7 +195,7 @@ def _prefixes(pairs) -> list[str]:
         found.append(next(p for k in range(1, len(pairs) + 2) if (p := wanted if k == 1 else f'{wanted}-{k}').casefold() not in {f.casefold() for f in found}))
     return found
 
-def _build(stage, dest, pairs, speaker, options, card, dropped, alone) -> Corpus:
+def _build(stage: Stage, pairs, speaker, options, card, dropped, alone) -> Corpus:
     "All pairs into `stage`, and that into its place."
     utterances, sources, repaired = [], [], []
     for (m, s, digest), prefix in zip(pairs, _prefixes(pairs)):
@@ -211,13 +204,7 @@ def _build(stage, dest, pairs, speaker, options, card, dropped, alone) -> Corpus
             if alone or 'cannot be written' in str(e): raise
             us, out, mended, entry = [], [dict(id=m.name, reason='media or subtitles that cannot be used', detail=str(e))], [], dict(media=m.name, subtitles=s.name, clips=0, finding=str(e))
         utterances += us; repaired += mended; dropped = dropped + out; sources.append(entry)
-    if not utterances: raise DataError(f"nothing to import from {', '.join(m.name for m, *_ in pairs[:3])}: {_losses(dropped)}")
-    folder = stage/'corpus'
-    for stale in {p.name for p in (folder/'audio').iterdir()} - {Path(u.audio).name for u in utterances}: (folder/'audio'/stale).unlink()
-    Corpus(folder, utterances, card | dict(media=sources, dropped=dropped, repaired=repaired)).write()
-    os.replace(folder, dest)           # onto nothing, or onto an empty folder
-    shutil.rmtree(stage)
-    return Corpus.read(dest)
+    return stage.publish(utterances, card | dict(media=sources), dropped, repaired)
 
 def media_report(corpus: Corpus) -> str:
     "For each media file: how its subtitles lay, and what became of its cues."
