@@ -207,12 +207,12 @@ class Stage:
             raise DataError(f"{dest} exists and is no corpus: give a folder that does not exist yet, or an empty one")
         there = Corpus.read(dest)
         if there.card.get('imported') == self.imported: return there
-        raise DataError(f"{dest} holds a corpus already ({there.name}, {len(there)} utterances, from {there.card.get('provenance', 'unknown')}), and not exactly this import of "
-                        f"{self.provenance}: give another folder, or remove that one if its source has changed since")
+        raise DataError(f"{dest} holds a corpus already ({there.name}, {len(there)} utterances, from {there.card.get('provenance', 'unknown')}), and not exactly this import "
+                        f"({self.provenance}): give another folder, or remove that one if its source has changed since")
 
     def publish(self, utterances: list[Utterance], card: dict, dropped: list[dict], repaired: list[dict]) -> Corpus:
         "Give the corpus its name. Its recordings are in `corpus/audio`; whatever else is there was left by another attempt and goes."
-        if not utterances: raise DataError(f"nothing to import from {self.provenance}: " + (losses_by_reason(dropped) or 'it has no rows'))
+        if not utterances: raise DataError(f"nothing to import ({self.provenance}): " + (losses_by_reason(dropped) or 'it has no rows'))
         wanted = {u.audio for u in utterances}
         for p in self.corpus.iterdir():
             if p.name != 'audio': p.unlink()
