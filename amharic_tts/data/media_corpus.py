@@ -14,9 +14,10 @@ from pathlib import Path
 from .. import __version__
 from ..core import ConfigError, DataError, atomic_write
 from .corpus import Corpus, Stage, Utterance, has_amharic, losses_by_reason, staging
-from .media import MEDIA_SUFFIXES, Track, media_info, media_tracks, stream_audio, text_track, write_clips
+from .media import stream_audio, write_clips
 from .speech import RATE, speech_segments, speech_track
 from .subtitles import Cue, Shift, find_shift, fit_cues, join_cues, part_cues, read_subtitles
+from ..media import MEDIA_SUFFIXES, Track, media_info, media_tracks, text_track
 
 # %% ../../nbs/21c_media_corpus.ipynb #68d2a0c6
 SUBTITLE_SUFFIXES = ('.srt', '.vtt', '.ass', '.ssa')
