@@ -6,8 +6,8 @@
 __all__ = ['AmharicTTSError', 'ConfigError', 'DataError', 'CheckpointError', 'nearest', 'AudioConfig', 'RepairConfig',
            'TextConfig', 'DataConfig', 'ModelConfig', 'VocoderConfig', 'VocodingConfig', 'LossConfig', 'TrainingConfig',
            'Config', 'get_default_config', 'get_small_config', 'to_dict', 'from_dict', 'save_config', 'override',
-           'load_config', 'config_hash', 'fsync_dir', 'atomic_path', 'atomic_write', 'seed_everything', 'DeviceType',
-           'resolve_device', 'dev_data']
+           'load_config', 'config_hash', 'fsync_dir', 'atomic_path', 'atomic_write', 'try_lock', 'seed_everything',
+           'DeviceType', 'resolve_device', 'dev_data']
 
 # %% ../nbs/00_core.ipynb #be8663ce
 import dataclasses, difflib, enum, hashlib, json, os, random, tempfile, typing
@@ -423,6 +423,22 @@ def atomic_path(
 def atomic_write(path, content: str|bytes):
     "Write text (as UTF-8) or bytes so that `path` holds either the old content or all of the new."
     with atomic_path(path) as tmp: tmp.write_bytes(content.encode() if isinstance(content, str) else content)
+
+# %% ../nbs/00_core.ipynb #2df67eda
+def try_lock(
+    path,        # a file in a folder that exists; it is made
+) -> int|None:   # an open file descriptor, whose closing lets go; `None`: somebody else holds the lock
+    "Lock a file against all others, in this process and in every other, without waiting."
+    import fcntl
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(fd), os.stat(path)): return fd
+        except BlockingIOError: os.close(fd); return None
+        except FileNotFoundError: pass            # removed between the two lines
+        except BaseException: os.close(fd); raise
+        os.close(fd)
 
 # %% ../nbs/00_core.ipynb #35dad53f
 def seed_everything(

@@ -133,13 +133,14 @@ def texts_of(
 
 # %% ../../nbs/72_commands.ipynb #753d1250
 def corpus_import(
-    source: str,                 # folder with metadata.csv or manifest.jsonl, or one of these files; a folder of Common Voice, Kaldi or Hugging Face; a video or sound file with subtitles, or a folder of them
+    source: str,                 # folder with metadata.csv or manifest.jsonl, or one of these files; a folder of Common Voice, Kaldi or Hugging Face; a video or sound file with subtitles beside it or inside, or a folder of them
     dest: str,                   # corpus folder to make
     *,
     speaker: str|None = None,    # who speaks in rows and cues that name nobody
     name: str|None = None,       # of the corpus; else that of DEST
     licence: str = 'unknown',    # of the recordings
-    subtitles: str|None = None,  # .srt, .vtt or .ass of a media file; without it the one beside it with its name
+    subtitles: str|None = None,  # .srt, .vtt or .ass of a media file, or track:N for a subtitle track inside, counted from 0; without it the file beside it with its name, else the track inside (the only one, or the one in Amharic)
+    audio_track: int|None = None,  # sound track of a media file, counted from 0; without it the one in Amharic, else the one that players take
     correct: Literal['auto', 'report', 'none'] = 'auto',  # subtitles that are off: auto corrects what it is sure of, report stops with the finding, none takes the times as they are
     shift: float|None = None,    # seconds to add to the times of the subtitles; nothing is then looked for
     stretch: float|None = None,  # factor of the times of the subtitles, applied before the shift
@@ -152,13 +153,13 @@ def corpus_import(
 ):
     "Import recordings and texts: metadata.csv in any dialect, a JSONL manifest, Common Voice, Kaldi or a Hugging Face dataset; or media with subtitles."
     from amharic_tts.data.media_corpus import holds_media, import_media, media_report
-    of_media = dict(correct=correct != 'auto', shift=shift is not None, stretch=stretch is not None, max_seconds=max_seconds != 15)
+    of_media = dict(correct=correct != 'auto', shift=shift is not None, stretch=stretch is not None, max_seconds=max_seconds != 15, audio_track=audio_track is not None)
     of_tables = dict(kind=kind != 'auto', splits=splits, outside=outside, speaker_pattern=speaker_pattern is not None)
     media = subtitles is not None or kind == 'auto' and holds_media(source)
     if wrong := [f'--{k}' for k, given in (of_tables if media else of_media).items() if given]:
-        raise ConfigError(f"{', '.join(wrong)} is for {'tables of recordings, and ' + source + ' is media with subtitles' if media else 'media with subtitles, and ' + source + ' is neither a media file nor a folder with media and subtitles of the same names'}")
+        raise ConfigError(f"{', '.join(wrong)} is for {'tables of recordings, and ' + source + ' is media with subtitles' if media else 'media with subtitles, and ' + source + ' is neither a media file nor a folder of media with subtitles beside or inside them'}")
     if media:
-        corpus = import_media(source, dest, subtitles, speaker, name, licence, correct, shift, stretch, max_seconds=max_seconds)
+        corpus = import_media(source, dest, subtitles, speaker, name, licence, correct, shift, stretch, max_seconds=max_seconds, audio_track=audio_track)
         print(media_report(corpus))
     else:
         from amharic_tts.data.tables import import_corpus
