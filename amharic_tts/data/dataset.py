@@ -287,9 +287,10 @@ def collate_fn(
 ) -> dict:               # padded with zeros: text_ids (B, S), mel (B, n_mels, T), their lengths (B,), speaker_ids (B,), durations (B, S) where items have them
     "Utterances side by side."
     def padded(key):
-        out = torch.zeros(len(items), *items[0][key].shape[:-1], max(i[key].shape[-1] for i in items), dtype=items[0][key].dtype)
-        for row, i in zip(out, items): row[..., :i[key].shape[-1]] = i[key]
-        return out
+        arrays = [i[key].numpy() for i in items]                  # NumPy copies in this thread; torch would wake its others for each row
+        out = np.zeros((len(items), *arrays[0].shape[:-1], max(a.shape[-1] for a in arrays)), arrays[0].dtype)
+        for row, a in zip(out, arrays): row[..., :a.shape[-1]] = a
+        return torch.from_numpy(out)
     lengths = lambda key: torch.tensor([i[key].shape[-1] for i in items])
     if empty := [i['id'] for i in items if 0 in (i['mel'].shape[-1], len(i['text_ids']))]: raise DataError(f"{', '.join(empty)}: no frames or no text ids")
     batch = dict(ids=[i['id'] for i in items], text_ids=padded('text_ids'), text_lengths=lengths('text_ids'), mel=padded('mel'), mel_lengths=lengths('mel'),

@@ -7,17 +7,18 @@ __all__ = ['ALIKE', 'Word', 'read_words', 'long_path', 'Listener', 'Timed', 'lay
            'choose_pieces', 'refine', 'wrong_scores', 'place_text', 'import_recording']
 
 # %% ../../nbs/63_longform.ipynb #84d6fb16
-import re, shutil
+import hashlib, json, re
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 import numpy as np, torch
 from numba import njit
 from torch import Tensor
-from ..core import ConfigError, DataError
+from ..core import ConfigError, DataError, atomic_write
 from ..audio import AudioProcessor
-from ..data.corpus import Corpus, Utterance, build_corpus, read_text
+from ..data.corpus import Corpus, Utterance, read_text, staging
 from ..data.media import stream_audio, write_clips
+from ..media import media_info
 from ..data.speech import speech_segments
 from ..models.align import Parts, frame_features, monotonic_search
 from ..text.normalize import normalize, split_sentences
@@ -369,12 +370,15 @@ def place_text(
     dropped += [dict(id=f'{p.start:.2f}', reason='sound and text disagree', detail=f"{p.start:.1f} to {p.end:.1f} s: {p.score:.2f} nats a frame behind the best phones, as wrong texts are ({limit:.2f}): {p.text[:60]!r}") for p in bad]
     return [p for p in pieces if p.score > limit], dropped
 
-class _Cut:
-    "A clip that was cut out; it is the same as long as its place is."
-    def __init__(self, path, place): self.path, self.place = path, place
-    def __str__(self): return str(self.path)
-    def stamp(self): return self.place
-    def write(self, dest): shutil.copyfile(self.path, dest)
+def _fingerprint(voice, files, settings) -> str:
+    "Changes with everything that decides the corpus."
+    h = hashlib.sha256(repr(settings).encode())
+    for path in files:
+        try:
+            with open(path, 'rb') as f: h.update(hashlib.file_digest(f, 'sha256').digest())
+        except OSError as e: raise DataError(f"{path} cannot be read: {e.strerror}") from None
+    for name, x in voice.model.state_dict().items(): h.update(name.encode() + x.float().cpu().numpy().tobytes())
+    return h.hexdigest()[:16]
 
 def import_recording(
     media,                       # a file with sound
@@ -392,17 +396,19 @@ def import_recording(
     if not hasattr(voice, 'tokenizer'):
         from amharic_tts.speak.inference import Voice
         voice = Voice.load(voice)
-    media, dest = Path(media), Path(dest).absolute()
-    pieces, dropped = place_text(voice, media, read_text(text), like, **how)
-    if not pieces: raise DataError(f"not one piece of {text} can be cut out of {media}: {dropped[0]['detail']}")
-    spans = [(max(0., p.start - min(keep, max(0., p.before) / 2)), p.end + min(keep, max(0., p.after) / 2)) for p in pieces]
-    cuts = dest.with_name(f'.{dest.name}.cuts')
-    stem = re.sub(r'[^\w.-]+', '_', media.stem).strip('._')[:60] or 'recording'
-    items = [(Utterance(f'{stem}_{i:04d}', f'audio/{stem}_{i:04d}.flac', p.text, speaker, source=f'{media.name}:{a:.3f}-{b:.3f}', extra=dict(recording=media.name, start=round(a, 6), end=round(b, 6), score=round(p.score, 3))), _Cut(cuts/f'{i:05d}.flac', [media.name, media.stat().st_size, a, b]))
-             for i, (p, (a, b)) in enumerate(zip(pieces, spans))]
-    try:
-        cuts.mkdir(parents=True, exist_ok=True)
-        write_clips(media, spans, cuts, progress=True)
-        return build_corpus(dest, items, dropped, dict(name=name or dest.name, licence=licence, provenance=f"cut out of {media.name} along {Path(text).name}"))
-    except OSError as e: raise DataError(f"cannot write {dest}: {e.strerror} ({e.filename or cuts}). Make room and run the same command again") from e
-    finally: shutil.rmtree(cuts, ignore_errors=True)
+    media, card = Path(media), dict(name=name or Path(dest).name, licence=licence)
+    with staging(dest, imported := _fingerprint(voice, (media, text), (speaker, card, like, keep, how)), f"cut out of {media.name} along {Path(text).name}") as stage:
+        if stage.done: return stage.done
+        placed = stage.folder/f'{imported}.json'          # finding the pieces is most of the work: an interrupted import has it already
+        if not placed.exists():
+            pieces, dropped = place_text(voice, media, read_text(text), like, **how)
+            if not pieces: raise DataError(f"not one piece of {text} can be cut out of {media}: {dropped[0]['detail']}")
+            atomic_write(placed, json.dumps([[asdict(p) for p in pieces], dropped]))
+        pieces, dropped = json.loads(placed.read_text())
+        us, stem = [], re.sub(r'[^\w.-]+', '_', media.stem).strip('._')[:60] or 'recording'
+        for i, p in enumerate(LongPiece(**p) for p in pieces):
+            a, b = max(0., p.start - min(keep, max(0., p.before) / 2)), p.end + min(keep, max(0., p.after) / 2)
+            us.append(Utterance(f'{stem}_{i:04d}', f'audio/{stem}_{i:04d}.flac', p.text, speaker, source=f'{media.name}:{a:.3f}-{b:.3f}', extra=dict(recording=media.name, start=round(a, 6), end=round(b, 6), score=round(p.score, 3))))
+        samples = write_clips(media, [(u.extra['start'], u.extra['end']) for u in us], lambda i: stage.corpus/us[i].audio, progress=True)
+        rate = media_info(media).sample_rate
+        return stage.publish([replace(u, seconds=round(n / rate, 6)) for u, n in zip(us, samples)], card, dropped, [])
