@@ -43,8 +43,9 @@ def _encoded(track, blocks, rate):
     for block in [blocks] if isinstance(blocks, np.ndarray) else blocks:
         if np.isscalar(block): at += round(block * rate); continue
         wav = np.atleast_2d(block)
-        form = {'f': 'fltp', 'i2': 's16p', 'i4': 's32p'}.get(wav.dtype.str[1:] if wav.dtype.kind == 'i' else wav.dtype.kind)
-        if wav.ndim != 2 or len(wav) != track.channels or not form: raise ConfigError(f"samples are {wav.dtype} {np.shape(block)}: wanted are floats, int16 or int32, an array (n,), (1, n) or (2, n), or mono blocks (n,)")
+        form = {'float32': 'fltp', 'float64': 'fltp', 'int16': 's16p', 'int32': 's32p'}.get(wav.dtype.name)
+        if wav.ndim != 2 or len(wav) != track.channels or not form:
+            raise ConfigError(f"samples are {wav.dtype} {np.shape(block)}: wanted are float32, float64, int16 or int32, an array (n,), (1, n) or (2, n), or mono blocks (n,)")
         if form == 'fltp': wav = wav.astype(np.float32)
         for i in range(0, wav.shape[1], 4096):
             frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(wav[:, i:i + 4096]), form, track.layout.name)
