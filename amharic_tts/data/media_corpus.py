@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SUBTITLE_SUFFIXES', 'SPOKEN', 'Inside', 'choose_subtitles', 'choose_sound', 'find_pairs', 'holds_media', 'Plan',
-           'check_shift', 'plan_clips', 'import_media', 'media_report']
+           'check_shift', 'cues_of', 'plan_clips', 'import_media', 'media_report']
 
 # %% ../../nbs/21c_media_corpus.ipynb #7f2e01a7
 import hashlib, json, re, warnings
@@ -43,14 +43,14 @@ def choose_subtitles(
     "The subtitle track to use; where that is not plain, a `ConfigError` that lists them."
     tracks = media_tracks(media, 'subtitle')
     listed = f"{media} has the subtitle tracks: {'; '.join(map(str, tracks)) or 'none'}"
-    if number is not None:
-        if number >= len(tracks): raise ConfigError(f"{listed}. There is no track {number}: they are counted from 0")
-        chosen = [tracks[number]]
-    else: chosen = [t for t in tracks if t.is_text]
-    if len(chosen) > 1: chosen = [t for t in chosen if t.amharic] or chosen
+    if number is not None and number >= len(tracks): raise ConfigError(f"{listed}. There is no track {number}: they are counted from 0")
     if not tracks: return None
-    if not chosen or not chosen[0].is_text: raise ConfigError(f"{listed}. {'That is' if number is not None else 'All of them are'} no text but pictures or codes, which cannot be read: make a text file of it with a program that recognises letters (OCR), and name that with --subtitles FILE")
+    chosen = [t for t in tracks if t.is_text] if number is None else [tracks[number]]
+    if len(chosen) > 1: chosen = [t for t in chosen if t.amharic] or chosen
     if len(chosen) > 1: raise ConfigError(f"{listed}. Choose one with --subtitles track:N")
+    if not chosen or not chosen[0].is_text:
+        which = 'All of them are' if number is None else 'That is'
+        raise ConfigError(f"{listed}. {which} no text but pictures or codes, which cannot be read: make a text file of it with a program that recognises letters (OCR), and name that with --subtitles FILE")
     return Inside(media, chosen[0])
 
 def choose_sound(
@@ -62,7 +62,9 @@ def choose_sound(
     if not tracks or number is None and len(tracks) == 1: return number or 0, ''
     if number is not None and number >= len(tracks): raise ConfigError(f"{media} has the sound tracks: {'; '.join(map(str, tracks))}. There is no track {number}: they are counted from 0")
     chosen = min(tracks, key=lambda t: (not t.amharic, not t.default)) if number is None else tracks[number]
-    why = 'as asked for' if number is not None else 'it is in Amharic' if chosen.amharic else f"none says that it is in Amharic, and {'players take this one' if chosen.default else 'it is the first'}"
+    if number is not None: why = 'as asked for'
+    elif chosen.amharic: why = 'it is in Amharic'
+    else: why = f"none says that it is in Amharic, and {'players take this one' if chosen.default else 'it is the first'}"
     return chosen.number, f"sound of {chosen} of {len(tracks)}: {why}"
 
 # %% ../../nbs/21c_media_corpus.ipynb #fbff0314
@@ -136,6 +138,11 @@ def check_shift(found: Shift, correct: str, media, subtitles) -> Shift:
     how = f"--shift {found.shift:.2f}" + (f" --stretch {found.stretch:.6g}" if found.stretch != 1 else '') + " applies it" if found.verdict == 'shifted' else "choose other subtitles; if you know by how much they are off, --shift SECONDS (and --stretch FACTOR) applies it"
     raise DataError(f"{Path(subtitles).name} for {Path(media).name}: {found}. {how}; --correct none takes the times as they are")
 
+def cues_of(source: str) -> list[str]:
+    "The cues that a clip is made of: `'film.srt:5+9'` → `['film.srt:5', 'film.srt:9']`."
+    name, _, lines = source.rpartition(':')
+    return [f'{name}:{n}' for n in lines.split('+')]
+
 def plan_clips(
     media,                        # for messages
     subtitles,                    # subtitle file
@@ -151,29 +158,38 @@ def plan_clips(
     "Decide what becomes a clip."
     cues, dropped = read_subtitles(subtitles)
     if not cues: raise DataError(f"{subtitles} holds no cue that can be used" + (f" ({losses_by_reason(dropped)})" if dropped else ''))
-    total, times = len(cues) + len(dropped), {c.source: (c.start, c.end) for c in cues} | {d['id']: (d['start'], d['end']) for d in dropped if 'start' in d}
+    total = len(cues) + len(dropped)
+    times = {c.source: (c.start, c.end) for c in cues} | {d['id']: (d['start'], d['end']) for d in dropped if 'start' in d}     # as the file says
     if shift is not None: found = Shift('given', shift, stretch, 1., 0.)
     elif correct == 'none': found = Shift('given', 0., 1., 1., 0.)
     else: found = check_shift(find_shift(cues, speech), correct, media, subtitles)
     move = lambda t: found.stretch * t + found.shift
-    cues, clashes = part_cues(moved := found.apply(cues))
+    moved = found.apply(cues)
+    cues, clashes = part_cues(moved)
+    before = {c.source: c for c in moved}
+    parted = {c.source for c in cues if c != before[c.source]}
     foreign = [dict(id=c.source, reason='no Amharic in the text', detail=c.text) for c in cues if not has_amharic(c.text)]
     dropped = dropped + clashes + foreign
     others = [tuple(map(move, times[d['id']])) for d in dropped if d['reason'] in SPOKEN]
     fitted, unfit = fit_cues([c for c in cues if has_amharic(c.text)], speech, others, end=seconds)
-    parted = {a.source for a, b in zip(cues, [m for m in moved if m.source in {c.source for c in cues}]) if a != b}
     kept, repaired = [], []
     for c in join_cues(fitted, speech, max_seconds, max_gap):
-        name, parts = c.source.rpartition(':')[0], c.source.rpartition(':')[2].split('+')
+        parts = cues_of(c.source)
         why = 'too short' if c.speech[1] - c.speech[0] < min_seconds else 'too long' if c.seconds > max_seconds else ''
-        if why: unfit += [dict(id=f'{name}:{p}', reason=why, detail=f"{c.seconds:.2f} s" + (f", without a pause between {len(parts)} cues" if len(parts) > 1 else '') + f": {c.text}") for p in parts]
-        else:
-            kept.append(c)
-            a, b = move(times[f'{name}:{parts[0]}'][0]), move(times[f'{name}:{parts[-1]}'][1])
-            for reason, so, detail in (('times corrected', (found.shift, found.stretch) != (0, 1), f'{found.shift:+.2f} s, times {found.stretch:.6g}'), ('joined cues', len(parts) > 1, c.source),
-                                       ('overlap split', any(f'{name}:{p}' in parted for p in parts), c.source), ('edge moved by 0.3 s or more', max(abs(c.start - a), abs(c.end - b)) >= 0.3, f'start {c.start - a:+.2f} s, end {c.end - b:+.2f} s')):
-                if so: repaired.append(dict(source=c.source, reason=reason, detail=detail))
-    for d in (dropped := dropped + unfit):
+        if why:
+            joined = f", without a pause between {len(parts)} cues" if len(parts) > 1 else ''
+            unfit += [dict(id=p, reason=why, detail=f"{c.seconds:.2f} s{joined}: {c.text}") for p in parts]
+            continue
+        kept.append(c)
+        mended = []
+        if (found.shift, found.stretch) != (0, 1): mended.append(('times corrected', f'{found.shift:+.2f} s, times {found.stretch:.6g}'))
+        if len(parts) > 1: mended.append(('joined cues', c.source))
+        if parted & set(parts): mended.append(('overlap split', c.source))
+        start, end = c.start - move(times[parts[0]][0]), c.end - move(times[parts[-1]][1])
+        if max(abs(start), abs(end)) >= 0.3: mended.append(('edge moved by 0.3 s or more', f'start {start:+.2f} s, end {end:+.2f} s'))
+        repaired += [dict(source=c.source, reason=reason, detail=detail) for reason, detail in mended]
+    dropped = dropped + unfit
+    for d in dropped:
         if d['id'] in times: d['start'], d['end'] = (round(t, 3) for t in times[d['id']])
     return Plan(kept, sorted(dropped, key=lambda d: int(d['id'].rpartition(':')[2])), total, found, repaired)
 
@@ -218,14 +234,19 @@ def _import_one(media, subtitles, digest, prefix, speaker, audio_track, stage: S
     for w in heard['warnings']: warnings.warn(w)
     if not heard['speech']: raise DataError(f"{media} holds no speech in {heard['seconds']:.0f} s of sound" + (f" ({why})" if why else ''))
     plan = _plan(media, subtitles, stage, digest, heard['speech'], heard['seconds'], options)
-    us, cut = _utterances(plan, media, prefix, speaker, info.sample_rate), []
-    if us: cut = write_clips(media, [(u.extra['start'], u.extra['end']) for u in us], lambda i: stage.corpus/us[i].audio, track, progress=heard['seconds'] > 600)
+    us, long = _utterances(plan, media, prefix, speaker, info.sample_rate), heard['seconds'] > 600
+    spans = [(u.extra['start'], u.extra['end']) for u in us]
+    cut = write_clips(media, spans, lambda i: stage.corpus/us[i].audio, track, progress=long) if us else []
     for u, n in zip(us, cut): u.seconds = round(n / info.sample_rate, 6)
-    entry = dict(media=media.name, subtitles=f'its subtitle {subtitles.track}' if isinstance(subtitles, Inside) else Path(subtitles).name) | (dict(sound=why) if why else {})
-    entry |= dict(seconds=round(heard['seconds'], 3), speech=round(sum(b - a for a, b in heard['speech']), 1), clips=len(us), cues=plan.total, kept=plan.total - len(plan.dropped), dropped=len(plan.dropped),
-                  finding=str(plan.found) if plan.found.verdict != 'given' else 'not looked for', shift=plan.found.shift, stretch=plan.found.stretch)
     ids = {u.source: u.id for u in us}
-    return us, plan.dropped, [dict(id=ids[d['source']], reason=d['reason'], detail=d['detail']) for d in plan.repaired], entry | ({'warnings': heard['warnings']} if heard['warnings'] else {})
+    repaired = [dict(id=ids[d['source']], reason=d['reason'], detail=d['detail']) for d in plan.repaired]
+    entry = dict(media=media.name, subtitles=f'its subtitle {subtitles.track}' if isinstance(subtitles, Inside) else Path(subtitles).name)
+    if why: entry['sound'] = why
+    entry |= dict(seconds=round(heard['seconds'], 3), speech=round(sum(b - a for a, b in heard['speech']), 1),
+                  clips=len(us), cues=plan.total, kept=plan.total - len(plan.dropped), dropped=len(plan.dropped),
+                  finding=str(plan.found) if plan.found.verdict != 'given' else 'not looked for', shift=plan.found.shift, stretch=plan.found.stretch)
+    if heard['warnings']: entry['warnings'] = heard['warnings']
+    return us, plan.dropped, repaired, entry
 
 def import_media(
     media,                          # media file, or a folder of them
