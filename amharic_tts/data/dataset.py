@@ -144,7 +144,7 @@ class FeatureCache:
         e, n = self._entry(id), self.cfg.n_mels
         mel = self._array[e['offset'] * n:(e['offset'] + e['frames']) * n]
         if id not in self._checked:          # once in each process
-            if zlib.crc32(mel) != e['crc']: raise DataError(f"the features of '{id}' in {self.folder} are damaged: build_features(corpus, verify=True) computes them again, and so does a training once that folder is removed")
+            if zlib.crc32(mel) != e['crc']: raise DataError(f"the features of '{id}' in {self.folder} are damaged: remove that folder, and all is computed again, or call build_features(corpus, verify=True), and only they are")
             self._checked.add(id)
         return mel.reshape(n, e['frames'])
 
